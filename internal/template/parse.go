@@ -7,19 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// reserved is the beginning of the keys under which stores keep their own
-// records.
-const reserved = "freshet:"
-
 // Parse parses a key or a tag. Errors say what is wrong, where (a byte offset),
 // and what to write instead.
 //
 // Literal text is valid UTF-8 without white space, control characters, braces,
-// # (stores append to keys after it) and the glob bytes * ? [ ] \; it does not
-// begin with freshet: (the store's own records). A name is letters, digits and
-// _, not beginning with a digit, as in the patterns of http.ServeMux. A name
-// that stands in the template twice has one type and one default: they may be
-// stated once, for all its placeholders, but not differently.
+// # (what stores append to keys, and their own records, are told by it) and the
+// glob bytes * ? [ ] \. A name is letters, digits and _, not beginning with a
+// digit, as in the patterns of http.ServeMux. A name that stands in the template
+// twice has one type and one default: they may be stated once, for all its
+// placeholders, but not differently.
 func Parse(text string) (*Template, error) { return parse(text, false) }
 
 // ParsePattern parses a glob in the syntax of the Redis command KEYS. Literal
@@ -141,9 +137,6 @@ func (h *hole) parseType(types, inner string) error {
 // checkLiteral checks the literal text at offset at. Whether a placeholder
 // follows matters to what a pattern leaves open.
 func checkLiteral(literal string, at int, pattern, followed bool) error {
-	if !pattern && at == 0 && strings.HasPrefix(literal, reserved) {
-		return fail(at, "a key cannot begin with %s: the prefix is reserved for the store's own records", reserved)
-	}
 	for n, r := range literal {
 		if err := checkRune(literal[n:], r, at+n, pattern); err != nil {
 			return err

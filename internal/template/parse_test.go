@@ -87,8 +87,6 @@ func TestParseErrors(t *testing.T) {
 		{"[a", "glob syntax '[' in a key: use InvalidateMatch for patterns (offset 0)"},
 		{"a]", "glob syntax ']' in a key: use InvalidateMatch for patterns (offset 1)"},
 		{`a\b`, `glob syntax '\\' in a key: use InvalidateMatch for patterns (offset 1)`},
-		{"freshet:ctl", "a key cannot begin with freshet:: the prefix is reserved for the store's own records (offset 0)"},
-		{"freshet:{a}", "a key cannot begin with freshet:: the prefix is reserved for the store's own records (offset 0)"},
 		{"{a:int}:{a:str}", "{a} has the types int and str: state one (offset 8)"},
 		{"{:int}:{:str}", "{} has the types int and str: state one (offset 7)"},
 		{"{a=1}:{b}:{a=2}", `{a} has the defaults "1" and "2": state one (offset 10)`},

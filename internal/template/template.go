@@ -19,7 +19,6 @@
 package template
 
 import (
-	"bytes"
 	"slices"
 )
 
@@ -66,8 +65,8 @@ type Values interface {
 }
 
 // ValueError says that a template cannot be resolved for a request: a value is
-// absent, does not fit its type, or would make a reserved key. It never quotes
-// the value, which may be a secret.
+// absent or does not fit its type. It never quotes the value, which may be a
+// secret.
 type ValueError struct {
 	// Name is the placeholder's, empty for {}.
 	Name string
@@ -162,10 +161,7 @@ func (h *hole) setDefault(value string, stated bool) {
 // else is allocated.
 //
 // The error is a [*ValueError]; key and ident are then returned as they were
-// given. Apart from values that are absent or do not fit, it reports values
-// that put the reserved prefix freshet: at the beginning of a key, where it
-// would name the store's own records. The text of a template without literals
-// is empty when its values are.
+// given. The text of a template without literals is empty when its values are.
 func (t *Template) Append(key, ident []byte, v Values) (k, i []byte, err error) {
 	k, i = key, ident
 	for n := range t.holes {
@@ -180,12 +176,6 @@ func (t *Template) Append(key, ident []byte, v Values) (k, i []byte, err error) 
 		i = append(i, 0)
 	}
 	k = append(k, t.tail...)
-	// Parse has seen to the literal text, but {a}:{b} is freshet:ctl for the
-	// right two values, and whoever may choose them could overwrite what the
-	// store keeps there.
-	if !t.pattern && bytes.HasPrefix(k[len(key):], []byte(reserved)) {
-		return key, ident, &ValueError{t.holes[0].Name, "makes the key start with " + reserved + ", which is reserved"}
-	}
 	return k, i, nil
 }
 

@@ -222,28 +222,12 @@ func TestAppendRefuses(t *testing.T) {
 		{"absent", "k:{x}", nil, "has no value"},
 		{"absent, after another", "k:{a=1}:{x}", nil, "has no value"},
 		{"empty is not absent", "k:{x:int=1}", params{"x": ""}, "does not fit the type int"},
-		{"reserved prefix", "{x}:{y}", params{"x": "freshet", "y": "ctl"}, "makes the key start with freshet:, which is reserved"},
-		{"reserved prefix in parts", "fre{x}{y}:ctl", params{"x": "sh", "y": "et"}, "makes the key start with freshet:, which is reserved"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			k, i, err := mustParse(t, test.template).Append([]byte("before "), []byte("ident "), test.values)
 			checkUnfit(t, k, i, err, test.problem)
 		})
-	}
-}
-
-// The prefix is reserved where a key begins, not elsewhere, and only for keys:
-// a pattern that covers the store's own records finds no entry among them.
-func TestReservedElsewhere(t *testing.T) {
-	values := params{"x": "freshet"}
-	for text, want := range map[string]string{"a:{x}:b": "a:freshet:b", "{x}_posts": "freshet_posts", "{x=1}{x}:": "freshetfreshet:"} {
-		if got, _ := resolve(t, mustParse(t, text), values); got != want {
-			t.Errorf("%s resolves to %q, want %q", text, got, want)
-		}
-	}
-	if got, _ := resolve(t, mustParsePattern(t, "{x}:*"), values); got != "freshet:*" {
-		t.Errorf("pattern resolves to %q", got)
 	}
 }
 
