@@ -1,0 +1,102 @@
+package freshet
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/freshet-dev/freshet/internal/ban"
+	"github.com/freshet-dev/freshet/internal/template"
+)
+
+// TargetKind is the way in which a target names entries.
+type TargetKind uint8
+
+// The kinds of target.
+const (
+	TargetKey   TargetKind = iota // the entry of one key, with all its variants
+	TargetTag                     // every entry that carries a tag
+	TargetMatch                   // every entry whose key matches a glob
+	TargetAll                     // every entry
+)
+
+// Target names entries to invalidate. It is comparable.
+type Target struct {
+	Kind TargetKind
+	// Value is the key, the tag or the glob; empty for TargetAll.
+	Value string
+}
+
+// Key names the entry of one key with all its variants. Values that come from
+// outside go through [Escape] first, as they do in templates.
+func Key(key string) Target { return Target{TargetKey, key} }
+
+// Tag names every entry that carries tag.
+func Tag(tag string) Target { return Target{TargetTag, tag} }
+
+// Match names every entry whose key matches glob, in the syntax of the Redis
+// command KEYS: *, ?, [abc], [a-c], [^a], and \ before a byte that stands for
+// itself. Values that come from outside go through [Escape] first.
+func Match(glob string) Target { return Target{TargetMatch, glob} }
+
+// All names every entry of the cache's namespace.
+func All() Target { return Target{Kind: TargetAll} }
+
+// Escape returns value as it stands in keys, tags and patterns: letters, digits
+// and _ - . ~ @ as they are, every other byte percent-encoded. The result has
+// no glob syntax, separator, white space or control byte.
+func Escape(value string) string { return template.Escape(value) }
+
+// String returns the target as kind and value, for logs.
+func (t Target) String() string {
+	switch t.Kind {
+	case TargetKey:
+		return "key " + t.Value
+	case TargetTag:
+		return "tag " + t.Value
+	case TargetMatch:
+		return "match " + t.Value
+	default:
+		return "all"
+	}
+}
+
+// Member returns the target's name in the ban history: what stores keep beside
+// the version. The form is part of the wire form (docs/keys.md).
+func (t Target) Member() string {
+	switch t.Kind {
+	case TargetKey:
+		return ban.Key(t.Value)
+	case TargetTag:
+		return ban.Tag(t.Value)
+	case TargetMatch:
+		return ban.Glob(t.Value)
+	default:
+		return ban.All
+	}
+}
+
+// reserved is the byte that separates a key from what stores append to it, so
+// no key may contain it (docs/keys.md).
+const reserved = "#"
+
+// ErrTarget is wrapped by the error of a target that names nothing.
+var ErrTarget = errors.New("freshet: invalid target")
+
+func (t Target) check() error {
+	switch {
+	case t.Kind > TargetAll:
+		return fmt.Errorf("%w: unknown kind %d", ErrTarget, t.Kind)
+	case t.Kind == TargetAll:
+		return nil
+	case t.Value == "":
+		return fmt.Errorf("%w: %s is empty", ErrTarget, strings.TrimSpace(t.String()))
+	case t.Kind == TargetKey && strings.Contains(t.Value, reserved):
+		return fmt.Errorf("%w: key %q contains the reserved byte %s", ErrTarget, t.Value, reserved)
+	case t.Kind == TargetMatch:
+		if err := ban.CheckGlob(t.Value); err != nil {
+			return fmt.Errorf("%w: pattern %q: %w", ErrTarget, t.Value, err)
+		}
+	}
+	return nil
+}
