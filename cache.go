@@ -1,0 +1,169 @@
+package freshet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/freshet-dev/freshet/internal/flight"
+)
+
+// MaxTTL is the longest time that an entry may be kept: a year, as RFC 9111 and
+// its predecessors have long advised for "never expires".
+const MaxTTL = 365 * 24 * time.Hour
+
+// Options are the settings of a [Cache]. The zero value is the default.
+type Options struct {
+	// Logger gets what an operator has to know: the store failing and working
+	// again, invalidations that have to be retried, handlers whose answers
+	// cannot be stored. Default: slog.Default().
+	Logger *slog.Logger
+
+	// Observe is called for every event, from the request's goroutine: it must
+	// be quick and may run concurrently. Default: none.
+	Observe func(Event)
+
+	// Disabled makes a cache that does nothing: every request reaches its
+	// handler. It needs no store.
+	Disabled bool
+}
+
+func (o *Options) logger() *slog.Logger {
+	if o.Logger != nil {
+		return o.Logger
+	}
+	return slog.Default()
+}
+
+// Cache answers requests from a store and keeps the store true. It is made by
+// [New] or [Open]. All methods may run concurrently.
+type Cache struct {
+	options Options
+	log     *slog.Logger
+	store   Store
+	guard   *guard
+	flights flight.Group[moment, *Entry]
+}
+
+// New returns a cache on store, which it owns from now on. o may be nil; it is
+// copied.
+func New(store Store, o *Options) (*Cache, error) {
+	c := new(Cache)
+	if o != nil {
+		c.options = *o
+	}
+	c.log = c.options.logger()
+	if c.options.Disabled {
+		return c, nil
+	}
+	if store == nil {
+		return nil, errors.New("freshet: New needs a store, unless Options.Disabled is set")
+	}
+	c.store = store
+	c.guard = newGuard(store, c.log, c.observe)
+	return c, nil
+}
+
+// Close makes one last attempt to deliver invalidations that the store has not
+// taken yet, within ctx, and closes the store. Handlers that are still running
+// must have finished before. The error says what could not be delivered. Only
+// the first call does anything.
+func (c *Cache) Close(ctx context.Context) error {
+	if c.options.Disabled {
+		return nil
+	}
+	return c.guard.close(ctx)
+}
+
+// Store returns the cache's store, nil if the cache is disabled.
+func (c *Cache) Store() Store { return c.store }
+
+// Invalidate makes everything that targets cover unservable: once it has
+// returned nil, no request that starts later, in any process on the same store,
+// is answered from data loaded before. Call it after the change is committed.
+// All targets go in one call, atomic where the store is one partition. The end
+// of ctx does not stop it, only the store's own time limit does.
+//
+// On an error that is [ErrTarget] nothing has been done. On any other the
+// invalidation is retried in the background until the store has taken it, and
+// meanwhile this process does not serve what it covers.
+func (c *Cache) Invalidate(ctx context.Context, targets ...Target) (Version, error) {
+	for _, t := range targets {
+		if err := t.check(); err != nil {
+			return 0, err
+		}
+	}
+	if c.options.Disabled || len(targets) == 0 {
+		return 0, nil
+	}
+	return c.drop(ctx, "", targets)
+}
+
+// drop invalidates targets, which are known to be good, for a rule.
+func (c *Cache) drop(ctx context.Context, rule string, targets []Target) (Version, error) {
+	targets = distinct(targets)
+	start := time.Now()
+	// A client that goes away must not take the invalidation with it.
+	version, err := c.guard.invalidate(context.WithoutCancel(ctx), targets)
+	c.observe(Event{Kind: EventInvalidate, Rule: rule, Targets: targets, Elapsed: time.Since(start), Err: err})
+	return version, err
+}
+
+// distinct returns targets without repeats, in their order.
+func distinct(targets []Target) []Target {
+	seen := make(map[Target]bool, len(targets))
+	return slices.DeleteFunc(slices.Clone(targets), func(t Target) bool {
+		again := seen[t]
+		seen[t] = true
+		return again
+	})
+}
+
+// Handler wraps h by rule: reads are answered from the cache, writes invalidate.
+// It works with any router; where the router is http.ServeMux, [Cache.Handle]
+// knows the pattern and finds more mistakes. Like http.ServeMux.Handle, it
+// panics when the registration is wrong; [Rule.Validate] tells beforehand.
+func (c *Cache) Handler(rule Rule, h http.Handler) http.Handler {
+	p, err := compile(rule)
+	if err != nil {
+		panic(err)
+	}
+	if h == nil {
+		panic(fmt.Errorf("freshet: rule %q: nil handler", p.Name))
+	}
+	if c.options.Disabled {
+		return h
+	}
+	return &route{cache: c, plan: p, next: h}
+}
+
+// Middleware is [Cache.Handler] in the form that routers chain. It panics when
+// the rule is wrong.
+func (c *Cache) Middleware(rule Rule) func(http.Handler) http.Handler {
+	if err := rule.Validate(); err != nil {
+		panic(err)
+	}
+	return func(h http.Handler) http.Handler { return c.Handler(rule, h) }
+}
+
+// Mux is the part of http.ServeMux that [Cache.Handle] needs.
+type Mux interface {
+	// Handle registers h for the requests that pattern names.
+	Handle(pattern string, h http.Handler)
+}
+
+// Handle wraps h by rule and registers it on mux under pattern. The error holds
+// every misconfiguration of the rule, each a [RuleError]; nothing has been
+// registered then. A pattern that mux itself refuses makes mux panic.
+func (c *Cache) Handle(mux Mux, pattern string, rule Rule, h http.Handler) error {
+	rule.Pattern = pattern
+	if err := rule.Validate(); err != nil {
+		return err
+	}
+	mux.Handle(pattern, c.Handler(rule, h))
+	return nil
+}

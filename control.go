@@ -1,0 +1,106 @@
+package freshet
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Control lets a handler, or a function under [Load], decide about its own
+// answer while it works: what only the result can tell. Its methods may be
+// called concurrently, until the handler returns.
+type Control struct {
+	mu      sync.Mutex
+	tags    []string
+	targets []Target
+	ttl     time.Duration
+	noStore bool
+}
+
+type controlKey struct{}
+
+func withControl(ctx context.Context) (context.Context, *Control) {
+	c := new(Control)
+	return context.WithValue(ctx, controlKey{}, c), c
+}
+
+// FromContext returns the control of the request or load that ctx belongs to.
+// It is never nil: outside of one, the control that it returns has no effect.
+// To invalidate from anywhere else, use [Cache.Invalidate].
+func FromContext(ctx context.Context) *Control {
+	if c, ok := ctx.Value(controlKey{}).(*Control); ok {
+		return c
+	}
+	return new(Control)
+}
+
+// Tag adds tags to the entry that is being made. Values that come from outside
+// go through [Escape] first, as they do in templates.
+func (c *Control) Tag(tags ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, tag := range tags {
+		// An answer that depends on something nameless can never be dropped
+		// when it changes, so it is not kept.
+		c.noStore = c.noStore || tag == ""
+	}
+	c.tags = append(c.tags, tags...)
+}
+
+// SetTTL sets how long the answer may be kept, instead of the rule's TTL. Less
+// than a millisecond means: not at all. More than [MaxTTL] means MaxTTL.
+func (c *Control) SetTTL(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ttl = min(d, MaxTTL)
+	c.noStore = c.noStore || d < time.Millisecond
+}
+
+// NoStore keeps the answer from being stored or shared.
+func (c *Control) NoStore() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.noStore = true
+}
+
+// Invalidate adds targets to what is invalidated when the handler has answered:
+// in the same atomic step as the rule's own, before the first byte of a write's
+// answer can reach the client. Like those, it is dropped when the answer's
+// status is 4xx. A target that names nothing is left out and returned as an
+// error that is [ErrTarget].
+func (c *Control) Invalidate(targets ...Target) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var bad error
+	for _, t := range targets {
+		if err := t.check(); err != nil {
+			bad = err
+			continue
+		}
+		c.targets = append(c.targets, t)
+	}
+	return bad
+}
+
+// added returns the targets added so far.
+func (c *Control) added() []Target {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.targets)
+}
+
+// apply settles an entry's tags and TTL by what the handler has said. It
+// reports whether the entry may be stored.
+func (c *Control) apply(e *Entry, ruleTags []string, ruleTTL time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e.Tags = append(slices.Clone(ruleTags), c.tags...)
+	slices.Sort(e.Tags)
+	e.Tags = slices.Compact(e.Tags)
+	e.TTL = ruleTTL
+	if c.ttl > 0 {
+		e.TTL = c.ttl
+	}
+	return !c.noStore && e.TTL > 0
+}

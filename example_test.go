@@ -1,0 +1,138 @@
+package freshet_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/freshet-dev/freshet"
+	"github.com/freshet-dev/freshet/memstore"
+)
+
+// newCache returns a cache in process, as freshet.Open does without Redis.
+func newCache() *freshet.Cache {
+	store, err := memstore.New(nil)
+	if err != nil {
+		panic(err)
+	}
+	cache, err := freshet.New(store, nil)
+	if err != nil {
+		panic(err)
+	}
+	return cache
+}
+
+// request sends a request to h and prints the answer.
+func request(h http.Handler, method, path string) {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	fmt.Println(method, path, "->", w.Body)
+}
+
+// A read is answered from the cache until a write to the same key.
+func ExampleCache_Handle() {
+	cache := newCache()
+	defer cache.Close(context.Background())
+
+	title := "Hello"
+	read := func(w http.ResponseWriter, r *http.Request) {
+		fmt.Println("the handler reads the post")
+		fmt.Fprint(w, title)
+	}
+	write := func(w http.ResponseWriter, r *http.Request) {
+		title = r.FormValue("title")
+		fmt.Fprint(w, "saved")
+	}
+	mux := http.NewServeMux()
+	if err := errors.Join(
+		cache.Handle(mux, "GET /posts/{post_id}", freshet.Rule{Key: "post_cache:{}", TTL: time.Hour}, http.HandlerFunc(read)),
+		cache.Handle(mux, "PUT /posts/{post_id}", freshet.Rule{Key: "post_cache:{}"}, http.HandlerFunc(write)),
+	); err != nil {
+		panic(err)
+	}
+
+	request(mux, "GET", "/posts/7")
+	request(mux, "GET", "/posts/7")
+	request(mux, "PUT", "/posts/7?title=Goodbye")
+	request(mux, "GET", "/posts/7")
+	// Output:
+	// the handler reads the post
+	// GET /posts/7 -> Hello
+	// GET /posts/7 -> Hello
+	// PUT /posts/7?title=Goodbye -> saved
+	// the handler reads the post
+	// GET /posts/7 -> Goodbye
+}
+
+// A job that changes data says what it has changed, after its commit.
+func ExampleCache_Invalidate() {
+	cache := newCache()
+	defer cache.Close(context.Background())
+
+	importPosts := func(ctx context.Context, user string) error {
+		// ... commit, then:
+		_, err := cache.Invalidate(ctx,
+			freshet.Key("user_stats:"+user),
+			freshet.Tag("org:1"),
+			freshet.Match("search_results_*"))
+		return err
+	}
+	fmt.Println(importPosts(context.Background(), freshet.Escape("7")))
+	// Output: <nil>
+}
+
+// Load keeps the result of any function.
+func ExampleLoad() {
+	cache := newCache()
+	defer cache.Close(context.Background())
+	ctx := context.Background()
+
+	type stats struct{ Posts int }
+	compute := func(context.Context) (stats, error) {
+		fmt.Println("computing")
+		return stats{Posts: 42}, nil
+	}
+	for range 2 {
+		s, err := freshet.Load(ctx, cache, "user_stats:7", time.Minute, compute)
+		fmt.Println(s.Posts, err)
+	}
+	// Output:
+	// computing
+	// 42 <nil>
+	// 42 <nil>
+}
+
+// A handler decides about its own answer by what it finds.
+func ExampleFromContext() {
+	cache := newCache()
+	defer cache.Close(context.Background())
+
+	mux := http.NewServeMux()
+	err := cache.Handle(mux, "GET /posts/{post_id}", freshet.Rule{Key: "post_cache:{}"},
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Println("the handler reads the post")
+			control := freshet.FromContext(r.Context())
+			control.Tag("author:5")         // only the post tells whose it is
+			control.SetTTL(5 * time.Minute) // it is new, and often edited
+			fmt.Fprint(w, "Hello")
+		}))
+	if err != nil {
+		panic(err)
+	}
+
+	request(mux, "GET", "/posts/7")
+	request(mux, "GET", "/posts/7")
+	if _, err := cache.Invalidate(context.Background(), freshet.Tag("author:5")); err != nil {
+		panic(err)
+	}
+	request(mux, "GET", "/posts/7")
+	// Output:
+	// the handler reads the post
+	// GET /posts/7 -> Hello
+	// GET /posts/7 -> Hello
+	// the handler reads the post
+	// GET /posts/7 -> Hello
+}

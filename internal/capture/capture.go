@@ -1,0 +1,197 @@
+// Package capture holds a handler's answer back until it is complete.
+package capture
+
+import (
+	"bufio"
+	"maps"
+	"net"
+	"net/http"
+	"strconv"
+
+	"github.com/freshet-dev/freshet/internal/rfc9111"
+)
+
+// Writer is the http.ResponseWriter that a wrapped handler writes to. It holds
+// the answer back until it is complete, so that it can be stored, or so that a
+// write is invalidated before its first byte goes out. An answer that grows past
+// the limit, is flushed or hijacked goes straight through from there on.
+type Writer struct {
+	// Status is the answer's, 0 until the handler has set it.
+	Status int
+	// Sent is the header as it was when the status was set, nil before. What is
+	// added to it reaches the client while nothing has been sent yet.
+	Sent http.Header
+	// Body is what has been held back.
+	Body []byte
+
+	w      http.ResponseWriter
+	before func() // called once, right before anything reaches w
+	limit  int64
+
+	outer   http.Header // what stood in w's header when the handler began
+	header  http.Header // what the handler sees
+	passing bool        // bytes go straight to w
+}
+
+// New returns a writer that holds back up to limit bytes of body for w. It calls
+// before once, right before anything of the final answer reaches w.
+func New(w http.ResponseWriter, limit int64, before func()) *Writer {
+	// The header is kept apart from what middleware in front has set for this
+	// request alone (a request id, say): that must not be stored.
+	return &Writer{w: w, before: before, limit: limit, outer: clone(w.Header()), header: clone(w.Header())}
+}
+
+func clone(h http.Header) http.Header {
+	if len(h) == 0 {
+		return make(http.Header)
+	}
+	return h.Clone()
+}
+
+// Header implements http.ResponseWriter.
+func (c *Writer) Header() http.Header { return c.header }
+
+// Unwrap lets http.ResponseController reach what c does not implement.
+func (c *Writer) Unwrap() http.ResponseWriter { return c.w }
+
+// WriteHeader implements http.ResponseWriter.
+func (c *Writer) WriteHeader(status int) {
+	switch {
+	case c.passing:
+		// The handler's second call, as the first one counts: passed on, so
+		// that the mistake is logged as ever.
+		c.w.WriteHeader(status)
+	case c.Sent != nil:
+	case status >= 100 && status < 200 && status != http.StatusSwitchingProtocols:
+		// An interim answer, which is no part of the final one.
+		replace(c.w.Header(), c.header)
+		c.w.WriteHeader(status)
+		replace(c.w.Header(), c.outer)
+	default:
+		c.Status, c.Sent = status, clone(c.header)
+		if status == http.StatusSwitchingProtocols {
+			c.pass()
+		}
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (c *Writer) Write(p []byte) (int, error) { return write(c, p) }
+
+// WriteString implements io.StringWriter.
+func (c *Writer) WriteString(s string) (int, error) { return write(c, s) }
+
+func write[T string | []byte](c *Writer, p T) (int, error) {
+	c.Settle()
+	if !c.passing {
+		if !rfc9111.BodyAllowed(c.Status) {
+			return 0, http.ErrBodyNotAllowed
+		}
+		size := int64(len(c.Body) + len(p))
+		declared, known := c.declared()
+		if size <= c.limit && (!known || size <= declared && declared <= c.limit) {
+			c.Body = append(c.Body, p...)
+			return len(p), nil
+		}
+		// Too large, or larger than it said: net/http refuses the surplus.
+		c.pass()
+	}
+	return c.w.Write([]byte(p))
+}
+
+// FlushError implements what http.ResponseController looks for.
+func (c *Writer) FlushError() error {
+	c.Settle()
+	c.pass()
+	return http.NewResponseController(c.w).Flush()
+}
+
+// Flush implements http.Flusher.
+func (c *Writer) Flush() {
+	// http.Flusher has no way to tell that the writer behind cannot flush.
+	_ = c.FlushError()
+}
+
+// Hijack implements http.Hijacker.
+func (c *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(c.w).Hijack()
+	if err == nil && !c.passing {
+		c.before()
+		c.passing = true
+	}
+	return conn, rw, err
+}
+
+// pass sends what is held back, and everything that comes later, straight to w.
+func (c *Writer) pass() {
+	if c.passing {
+		return
+	}
+	c.before()
+	c.passing = true
+	replace(c.w.Header(), c.Sent)
+	c.w.WriteHeader(c.Status)
+	if len(c.Body) > 0 {
+		// A client that has gone is noticed by the handler's next write.
+		_, _ = c.w.Write(c.Body)
+		c.Body = nil
+	}
+}
+
+// Settle gives an answer that the handler left without a status its 200, as
+// net/http does when the handler writes or returns.
+func (c *Writer) Settle() {
+	if c.Sent == nil && !c.passing {
+		c.WriteHeader(http.StatusOK)
+	}
+}
+
+// Finish sends what is still held back. It is called when the handler has
+// returned: all trailers are known then.
+func (c *Writer) Finish() {
+	c.Settle()
+	c.pass()
+	// Of what is set once the header has gone, net/http sends the trailers.
+	maps.Copy(c.w.Header(), c.header)
+}
+
+// FinishFor is Finish for a read: the answer is 304 when r says that the client
+// has what is held back.
+func (c *Writer) FinishFor(r *http.Request) {
+	if !c.Whole() || c.Status != http.StatusOK || !rfc9111.NotModified(r, c.Sent.Get("Etag"), c.Sent.Get("Last-Modified")) {
+		c.Finish()
+		return
+	}
+	c.before()
+	c.passing = true
+	replace(c.w.Header(), c.Sent)
+	rfc9111.WriteNotModified(c.w)
+}
+
+// declared returns the Content-Length that the handler promised.
+func (c *Writer) declared() (int64, bool) {
+	text := c.Sent.Get("Content-Length")
+	if text == "" {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil
+}
+
+// Whole reports whether all of the answer is held back here.
+func (c *Writer) Whole() bool {
+	if c.passing || c.Sent == nil {
+		return false
+	}
+	declared, known := c.declared()
+	return !known || declared == int64(len(c.Body))
+}
+
+// Passing reports whether the answer has begun to go out.
+func (c *Writer) Passing() bool { return c.passing }
+
+// replace makes dst hold what src holds, and nothing else.
+func replace(dst, src http.Header) {
+	clear(dst)
+	maps.Copy(dst, src)
+}

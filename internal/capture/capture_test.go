@@ -1,0 +1,182 @@
+package capture
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// newWriter returns a writer for w and counts what it calls before.
+func newWriter(w http.ResponseWriter, limit int64) (c *Writer, calls *int) {
+	calls = new(int)
+	return New(w, limit, func() { *calls++ }), calls
+}
+
+func TestHoldsBack(t *testing.T) {
+	w := httptest.NewRecorder()
+	c, calls := newWriter(w, 10)
+	c.Header().Set("X-A", "1")
+	c.WriteHeader(201)
+	_, _ = io.WriteString(c, "01234")
+	_, _ = c.Write([]byte("56789"))
+	if w.Body.Len() != 0 || len(w.Header()) != 0 || *calls != 0 || !c.Whole() || c.Passing() || string(c.Body) != "0123456789" {
+		t.Fatalf("%d bytes, header %v, %d calls, body %q", w.Body.Len(), w.Header(), *calls, c.Body)
+	}
+	c.Sent.Set("X-B", "2")
+	c.Finish()
+	c.Finish()
+	if w.Code != 201 || w.Body.String() != "0123456789" || w.Header().Get("X-A")+w.Header().Get("X-B") != "12" || *calls != 1 {
+		t.Errorf("%d %q %v, %d calls", w.Code, w.Body, w.Header(), *calls)
+	}
+}
+
+func TestPasses(t *testing.T) {
+	for name, do := range map[string]func(*Writer){
+		"past the limit":   func(c *Writer) { _, _ = io.WriteString(c, "0123456789a") },
+		"past the length":  func(c *Writer) { c.Header().Set("Content-Length", "1"); _, _ = io.WriteString(c, "ab") },
+		"length too large": func(c *Writer) { c.Header().Set("Content-Length", "11"); _, _ = io.WriteString(c, "a") },
+		"flush":            func(c *Writer) { c.Flush() },
+		"switching":        func(c *Writer) { c.WriteHeader(101) },
+	} {
+		w := httptest.NewRecorder()
+		c, calls := newWriter(w, 10)
+		do(c)
+		if !c.Passing() || c.Whole() || *calls != 1 {
+			t.Errorf("%s: passing %v, whole %v, %d calls", name, c.Passing(), c.Whole(), *calls)
+		}
+		before := w.Body.Len()
+		if c.Status == 200 {
+			_, _ = io.WriteString(c, "z")
+			if w.Body.Len() != before+1 {
+				t.Errorf("%s: what comes later is held back", name)
+			}
+		}
+		c.Finish()
+		if *calls != 1 {
+			t.Errorf("%s: %d calls", name, *calls)
+		}
+	}
+}
+
+// A writer behind that can neither flush nor be hijacked says so.
+func TestUnsupported(t *testing.T) {
+	w := struct{ http.ResponseWriter }{httptest.NewRecorder()}
+	c, calls := newWriter(w, 10)
+	if _, _, err := c.Hijack(); !errors.Is(err, http.ErrNotSupported) || *calls != 0 || c.Passing() {
+		t.Errorf("Hijack: %v, %d calls", err, *calls)
+	}
+	if err := c.FlushError(); !errors.Is(err, http.ErrNotSupported) || *calls != 1 {
+		t.Errorf("FlushError: %v, %d calls", err, *calls)
+	}
+	if c.Unwrap() != http.ResponseWriter(w) {
+		t.Error("Unwrap returns another writer")
+	}
+}
+
+func TestUnfit(t *testing.T) {
+	tests := []struct {
+		name    string
+		handler func(*Writer)
+		want    string
+	}{
+		{"fit", func(c *Writer) { c.Header().Set("Vary", "Accept") }, ""},
+		{"from in front", func(*Writer) {}, ""},
+		{"streamed", func(c *Writer) { c.Flush() }, "incomplete"},
+		{"short", func(c *Writer) { c.Header().Set("Content-Length", "1") }, "incomplete"},
+		{"cookie added", func(c *Writer) { c.Header().Add("Set-Cookie", "b=2") }, "set-cookie"},
+		{"trailer", func(c *Writer) { c.Header().Set("Trailer", "X") }, "trailer"},
+		{"private", func(c *Writer) { c.Header().Set("Cache-Control", "private") }, "cache-control"},
+		{"vary added", func(c *Writer) { c.Header().Add("Vary", "Accept") }, "vary"},
+	}
+	for _, tt := range tests {
+		w := httptest.NewRecorder()
+		w.Header().Set("Set-Cookie", "a=1")
+		w.Header().Set("Vary", "Origin")
+		c, _ := newWriter(w, 10)
+		tt.handler(c)
+		c.Settle()
+		if got := c.Unfit([]string{"Accept"}); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+	// What middleware in front declares private is so.
+	w := httptest.NewRecorder()
+	w.Header().Set("Cache-Control", "private")
+	c, _ := newWriter(w, 10)
+	c.Settle()
+	if got := c.Unfit(nil); got != "cache-control" {
+		t.Errorf("private from in front: %q", got)
+	}
+}
+
+func TestComplete(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
+	tests := []struct {
+		name    string
+		handler func(*Writer)
+		want    []Field
+	}{
+		{"text", func(c *Writer) { _, _ = io.WriteString(c, "a") }, []Field{
+			{"Content-Length", "1"}, {"Content-Type", "text/plain; charset=utf-8"}, {"Date", "Fri, 02 Jan 2026 02:04:05 GMT"},
+			{"Etag", `"ypeBEsobvcr6wjGzmiPcTQ"`},
+		}},
+		{"nothing", func(*Writer) {}, []Field{
+			{"Content-Length", "0"}, {"Date", "Fri, 02 Jan 2026 02:04:05 GMT"}, {"Etag", `"47DEQpj8HBSa-_TImW-5JA"`},
+		}},
+		{"all its own", func(c *Writer) {
+			for name, value := range map[string]string{"Date": "d", "Etag": "e", "Content-Type": "t", "Transfer-Encoding": "chunked", "Connection": "X-A", "X-A": "1"} {
+				c.Header().Set(name, value)
+			}
+			_, _ = io.WriteString(c, "a")
+		}, []Field{{"Content-Length", "1"}, {"Content-Type", "t"}, {"Date", "d"}, {"Etag", "e"}}},
+		{"none wanted", func(c *Writer) {
+			for _, name := range []string{"Date", "Etag", "Content-Type"} {
+				c.Header()[name] = nil
+			}
+			_, _ = io.WriteString(c, "a")
+		}, []Field{{"Content-Length", "1"}}},
+		{"no content", func(c *Writer) { c.WriteHeader(204) }, []Field{{"Date", "Fri, 02 Jan 2026 02:04:05 GMT"}}},
+		{"repeated", func(c *Writer) {
+			c.Header()["B"], c.Header()["A"], c.Header()["Date"] = []string{"2", "1"}, []string{"", "x"}, nil
+			c.WriteHeader(204)
+		}, []Field{{"A", ""}, {"A", "x"}, {"B", "2"}, {"B", "1"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, _ := newWriter(httptest.NewRecorder(), 10)
+			tt.handler(c)
+			c.Settle()
+			c.Complete(now)
+			if diff := cmp.Diff(tt.want, c.Fields()); diff != "" {
+				t.Errorf("fields (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFinishFor(t *testing.T) {
+	for name, tt := range map[string]struct {
+		handler func(*Writer)
+		want    int
+	}{
+		"same":      {func(*Writer) {}, 304},
+		"streamed":  {func(c *Writer) { c.Flush() }, 200},
+		"not a 200": {func(c *Writer) { c.WriteHeader(404) }, 404},
+		"another":   {func(c *Writer) { c.Header().Set("Etag", `"b"`) }, 200},
+	} {
+		w := httptest.NewRecorder()
+		c, calls := newWriter(w, 10)
+		c.Header().Set("Etag", `"a"`)
+		tt.handler(c)
+		c.Settle()
+		c.FinishFor(&http.Request{Header: http.Header{"If-None-Match": {`"a"`}}})
+		if w.Code != tt.want || *calls != 1 {
+			t.Errorf("%s: status %d, want %d; %d calls", name, w.Code, tt.want, *calls)
+		}
+	}
+}

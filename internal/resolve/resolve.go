@@ -1,0 +1,269 @@
+// Package resolve works out which entry answers a request, and what a request
+// that changes something makes stale.
+package resolve
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/freshet-dev/freshet/internal/rfc9111"
+	"github.com/freshet-dev/freshet/internal/template"
+)
+
+// CallerName is the placeholder that Plan.Caller gives the value of.
+const CallerName = "caller"
+
+// Plan is what a rule says about its requests. It must not change once it is in
+// use.
+type Plan struct {
+	Key     *template.Template // nil on a write route without a key of its own
+	Tags    []*template.Template
+	Pattern string   // of the route, as http.ServeMux knows it; empty if unknown
+	Unnamed []string // the pattern's wildcards that the key does not name
+	Named   []string // the placeholders of the key
+
+	IgnoreQuery []string // "*" for all that the key does not name
+	VaryHeaders []string // in canonical form, sorted
+	Shared      bool     // credentials do not matter
+	Caller      func(*http.Request) string
+	Params      func(r *http.Request, name string) (string, bool)
+
+	Digest [32]byte // of all else that decides what an entry means
+}
+
+// Place is where the answer to a request is kept, and what it must have been made
+// from: two requests have the same Identity only if the rule says that they have
+// the same answer, whereas their keys may meet by chance.
+type Place struct {
+	Key, Variant string
+	Identity     [32]byte
+}
+
+// scratch is what resolving a request needs for a moment.
+type scratch struct {
+	plan   *Plan
+	r      *http.Request
+	form   url.Values
+	caller string
+	// last takes the last of a parameter's values instead of the first;
+	// repeated says that it makes a difference.
+	last, repeated bool
+
+	key, ident []byte
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// take returns a scratch for r, and whether its query can be read. One that
+// cannot still yields the parameters that net/url makes out, as it does for
+// handlers.
+func (p *Plan) take(r *http.Request) (s *scratch, readable bool) {
+	s = scratches.Get().(*scratch)
+	*s = scratch{plan: p, r: r, key: s.key[:0], ident: s.ident[:0]}
+	if p.Caller != nil {
+		s.caller = p.Caller(r)
+	}
+	var err error
+	if r.URL.RawQuery != "" {
+		s.form, err = url.ParseQuery(r.URL.RawQuery)
+	}
+	return s, err == nil
+}
+
+func (s *scratch) free() {
+	s.plan, s.r, s.form, s.caller = nil, nil, nil, ""
+	scratches.Put(s)
+}
+
+// Value implements template.Values: from the path, and else from the query.
+func (s *scratch) Value(name string) (string, bool) {
+	if value, ok := s.route(name); ok {
+		return value, true
+	}
+	all := s.form[name]
+	switch {
+	case len(all) == 0:
+		return "", false
+	case len(all) > 1:
+		s.repeated = true
+	}
+	if s.last {
+		return all[len(all)-1], true
+	}
+	return all[0], true
+}
+
+// route returns the value that the client cannot choose beside the path. It goes
+// before the query: otherwise PUT /posts/7?id=5 would drop post 5.
+func (s *scratch) route(name string) (string, bool) {
+	if name == CallerName && s.plan.Caller != nil {
+		return s.caller, true
+	}
+	// What {name...} matches may be nothing.
+	if value := s.r.PathValue(name); value != "" || strings.HasSuffix(s.r.Pattern, "{"+name+"...}") {
+		return value, true
+	}
+	if s.plan.Params != nil {
+		return s.plan.Params(s.r, name)
+	}
+	return "", false
+}
+
+// Read works out which entry answers r, or why none may, in the words shown in
+// Cache-Status.
+func (p *Plan) Read(r *http.Request) (at Place, bypass string) {
+	if p.Key == nil {
+		return at, "no key"
+	}
+	if why := rfc9111.Unanswerable(r); why != "" {
+		return at, why
+	}
+	s, readable := p.take(r)
+	defer s.free()
+	if !readable {
+		// Readers of queries differ in what they make of a broken one.
+		return at, "malformed query"
+	}
+	if s.caller == "" && !p.Shared && rfc9111.Credentials(r) {
+		return at, "credentials"
+	}
+	var err error
+	s.ident = append(s.ident, p.Digest[:]...)
+	if s.key, s.ident, err = p.Key.Append(s.key, s.ident, s); err != nil {
+		return at, err.Error()
+	}
+	if s.repeated {
+		return at, repeated
+	}
+	at.Key = string(s.key)
+	from := len(s.ident)
+	s.variant()
+	if len(s.ident) > from {
+		sum := sha256.Sum256(s.ident[from:])
+		at.Variant = hex.EncodeToString(sum[:16])
+	}
+	if !s.matched() {
+		// Nobody knows that the key names all that the path holds.
+		s.part('u', r.Pattern, r.URL.EscapedPath())
+	}
+	at.Identity = sha256.Sum256(s.ident)
+	return at, ""
+}
+
+// repeated is why a request is refused that gives a parameter of the templates
+// more than one value. Handlers differ in which they read: the answer might
+// belong to another key, or tag, whose invalidation would not find it.
+const repeated = "repeated parameter"
+
+// matched reports whether the rule's pattern is the one that http.ServeMux found
+// the handler by, so that its wildcards are all that tells the paths apart.
+func (s *scratch) matched() bool { return s.r.Pattern != "" && s.r.Pattern == s.plan.Pattern }
+
+// variant appends to the identity what tells the answers under one key apart:
+// nothing at all for a request without any such thing. Every part begins with
+// its kind and states its length, so that no two sets of values read the same.
+func (s *scratch) variant() {
+	p := s.plan
+	if s.caller != "" && !slices.Contains(p.Named, CallerName) {
+		s.part('c', CallerName, s.caller)
+	}
+	for _, name := range p.Unnamed {
+		value, _ := s.route(name)
+		s.part('p', name, value)
+	}
+	if s.matched() && strings.HasSuffix(p.Pattern, "/") {
+		// A subtree: the rest of the path has no name.
+		s.part('p', "", s.r.URL.EscapedPath())
+	}
+	if len(s.form) > 0 {
+		s.unnamedQuery()
+	}
+	for _, name := range p.VaryHeaders {
+		if name == "Host" {
+			s.part('h', name, s.r.Host)
+		} else if lines := s.r.Header[name]; lines != nil {
+			s.part('h', name, strings.Join(lines, ", "))
+		}
+	}
+}
+
+// unnamedQuery appends the parameters that the key does not name, sorted.
+func (s *scratch) unnamedQuery() {
+	ignored := s.plan.IgnoreQuery
+	if slices.Contains(ignored, "*") {
+		return
+	}
+	names := make([]string, 0, len(s.form))
+	for name := range s.form {
+		_, routed := s.route(name)
+		if (routed || !slices.Contains(s.plan.Named, name)) && !slices.Contains(ignored, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		for _, value := range s.form[name] {
+			s.part('q', name, value)
+		}
+	}
+}
+
+func (s *scratch) part(kind byte, name, value string) {
+	s.ident = append(s.ident, kind)
+	for _, text := range [2]string{name, value} {
+		s.ident = strconv.AppendInt(s.ident, int64(len(text)), 10)
+		s.ident = append(s.ident, ':')
+		s.ident = append(s.ident, text...)
+	}
+}
+
+// TagsOf resolves the plan's tags, sorted, or says why it cannot. Without all its
+// tags an answer could not be invalidated, so it must not be stored.
+func (p *Plan) TagsOf(r *http.Request) (tags []string, bypass string) {
+	if len(p.Tags) == 0 {
+		return nil, ""
+	}
+	s, _ := p.take(r)
+	defer s.free()
+	for _, t := range p.Tags {
+		tag, _, err := t.Append(s.key, s.ident, s)
+		switch {
+		case err != nil:
+			return nil, err.Error()
+		case s.repeated:
+			return nil, repeated
+		}
+		tags = append(tags, string(tag))
+	}
+	slices.Sort(tags)
+	return slices.Compact(tags), ""
+}
+
+// Write resolves texts for a request that changes something, and calls yield with
+// the number of each. A text that lacks a value is widened to the glob of all
+// that it could have been; exact is false then. Of a repeated parameter the first
+// value is taken and, in a second round, the last: handlers read the one or the
+// other.
+func (p *Plan) Write(r *http.Request, texts []*template.Template, yield func(n int, text string, exact bool)) {
+	s, _ := p.take(r)
+	defer s.free()
+	for {
+		for n, t := range texts {
+			text, _, err := t.Append(s.key, s.ident, s)
+			if err != nil {
+				text = t.Widen(s.key, s)
+			}
+			yield(n, string(text), err == nil)
+		}
+		if s.last || !s.repeated {
+			return
+		}
+		s.last = true
+	}
+}

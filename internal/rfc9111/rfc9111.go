@@ -1,0 +1,172 @@
+// Package rfc9111 holds what a shared cache has to know of HTTP, as pure
+// functions: may an answer be stored, does the client have it already.
+package rfc9111
+
+import (
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+)
+
+// Unanswerable says why a read cannot be answered from a cache, whatever is
+// stored; it is empty when it can.
+func Unanswerable(r *http.Request) string {
+	switch {
+	case r.ContentLength != 0:
+		// The body is no part of the key, and a handler may well read it.
+		return "request body"
+	case r.Header["Upgrade"] != nil:
+		return "upgrade"
+	case r.Header["Range"] != nil:
+		return "range"
+	case r.Header["If-Match"] != nil || r.Header["If-Unmodified-Since"] != nil:
+		return "precondition"
+	}
+	return ""
+}
+
+// Credentials reports whether r says who is asking (RFC 9111, section 3.5, for
+// Authorization; cookies are the same thing in practice).
+func Credentials(r *http.Request) bool {
+	return r.Header["Authorization"] != nil || r.Header["Cookie"] != nil
+}
+
+// Token reports whether name can be the name of a header field (RFC 9110,
+// section 5.6.2).
+func Token(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(c rune) bool {
+		return c <= ' ' || c > '~' || strings.ContainsRune("\"(),/:;<=>?@[\\]{}*", c)
+	})
+}
+
+// hopByHop are the fields that speak of one connection, not of the answer (RFC
+// 9110, section 7.6.1, and the older Keep-Alive and Proxy- fields).
+var hopByHop = map[string]bool{
+	"Connection": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Proxy-Authentication-Info": true,
+	"Proxy-Authorization": true, "Proxy-Connection": true, "Te": true, "Trailer": true,
+	"Transfer-Encoding": true, "Upgrade": true,
+}
+
+// HopByHop returns a test for the fields of h that speak of one connection: the
+// well-known ones, and those that its Connection lines name.
+func HopByHop(h http.Header) func(name string) bool {
+	var named []string
+	for _, line := range h.Values("Connection") {
+		for name := range strings.SplitSeq(line, ",") {
+			named = append(named, textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name)))
+		}
+	}
+	return func(name string) bool { return hopByHop[name] || slices.Contains(named, name) }
+}
+
+// heuristic are the statuses that may be stored without the answer saying so
+// (RFC 9110, section 15.1), less 206, 405, 414 and 501: a part, or an error that
+// is cheap to make again.
+var heuristic = map[int]bool{200: true, 203: true, 204: true, 300: true, 301: true, 308: true, 404: true, 410: true}
+
+// Heuristic reports whether an answer of this status may be stored though it
+// does not say for how long.
+func Heuristic(status int) bool { return heuristic[status] }
+
+// Forbids reports whether Cache-Control keeps a shared cache from storing the
+// answer, or from serving it again without asking (RFC 9111, sections 5.2.2.4,
+// 5.2.2.5 and 5.2.2.7). A directive with field names is read as if it had none.
+func Forbids(lines []string) bool {
+	for _, line := range lines {
+		for part := range strings.SplitSeq(line, ",") {
+			name, _, _ := strings.Cut(part, "=")
+			switch strings.ToLower(strings.TrimSpace(name)) {
+			case "no-store", "no-cache", "private":
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// VaryCovered reports whether every request header that the answer's Vary lines
+// name is among headers, which are in canonical form.
+func VaryCovered(vary, headers []string) bool {
+	for _, line := range vary {
+		for name := range strings.SplitSeq(line, ",") {
+			name = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))
+			if name != "" && !slices.Contains(headers, name) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// BodyAllowed reports whether an answer of this status may have a body (RFC
+// 9110, section 6.4.1).
+func BodyAllowed(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// Unconditional takes the conditions that an answer depends on out of r: the
+// whole answer is wanted, to be stored, and they are judged on that. r may be
+// changed, its header is still the client's.
+func Unconditional(r *http.Request) *http.Request {
+	if r.Header["If-None-Match"] != nil || r.Header["If-Modified-Since"] != nil {
+		r.Header = r.Header.Clone()
+		delete(r.Header, "If-None-Match")
+		delete(r.Header, "If-Modified-Since")
+	}
+	return r
+}
+
+// NotModified reports whether r's conditions say that the client already has
+// what these validators stand for (RFC 9110, sections 13.1.2, 13.1.3 and 13.2.2).
+func NotModified(r *http.Request, etag, modified string) bool {
+	if lines := r.Header["If-None-Match"]; lines != nil {
+		return etagListed(strings.Join(lines, ","), etag)
+	}
+	since := r.Header["If-Modified-Since"]
+	if len(since) != 1 || modified == "" {
+		return false
+	}
+	limit, err := http.ParseTime(since[0])
+	if err != nil {
+		return false
+	}
+	changed, err := http.ParseTime(modified)
+	return err == nil && !changed.After(limit)
+}
+
+// etagListed reports whether list has etag by the weak comparison, or is *.
+func etagListed(list, etag string) bool {
+	if strings.TrimSpace(list) == "*" {
+		return true
+	}
+	etag = strings.TrimPrefix(etag, "W/")
+	if etag == "" {
+		return false
+	}
+	// A tag may hold a comma, so the list is walked by its quotes.
+	for {
+		open := strings.IndexByte(list, '"')
+		if open < 0 {
+			return false
+		}
+		end := strings.IndexByte(list[open+1:], '"')
+		if end < 0 {
+			return false
+		}
+		if list[open:open+end+2] == etag {
+			return true
+		}
+		list = list[open+end+2:]
+	}
+}
+
+// WriteNotModified sends a 304 with the header in place, less what describes the
+// body that is not sent (RFC 9110, section 15.4.5).
+func WriteNotModified(w http.ResponseWriter) {
+	h := w.Header()
+	for _, name := range [...]string{"Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Range"} {
+		delete(h, name)
+	}
+	w.WriteHeader(http.StatusNotModified)
+}

@@ -1,0 +1,79 @@
+package freshet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+)
+
+// ErrNoRedis says that there is no Redis here: none is configured, or the
+// cache's store is another one. It is what the direct client answers then.
+var ErrNoRedis = errors.New("freshet: no Redis: set REDIS_CACHE_URL or REDIS_CACHE_HOST to use one")
+
+// Opener opens a store by the settings in the environment. An error that is
+// [ErrNoRedis] says that the environment does not ask for this kind of store.
+// redisstore.FromEnv and memstore.Open are openers.
+type Opener func(ctx context.Context, log *slog.Logger) (Store, error)
+
+// Open returns a cache on the first of the stores that the environment
+// configures, and logs in one line which it is. The usual call is
+//
+//	freshet.Open(ctx, nil, redisstore.FromEnv, memstore.Open)
+//
+// It is on Redis when a REDIS_CACHE_ variable names one and in process
+// otherwise. REDIS_CACHE_ENABLED=false switches caching off: every request
+// reaches its handler, and no store is opened. A setting that cannot be used is
+// an error; a Redis that cannot be reached is not, the cache then works without
+// it and connects in the background.
+func Open(ctx context.Context, o *Options, openers ...Opener) (*Cache, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	log := o.logger()
+	on, err := enabled()
+	if err != nil {
+		return nil, err
+	}
+	if !on || o.Disabled {
+		log.Info("freshet: caching is switched off")
+		off := *o
+		off.Disabled = true
+		return New(nil, &off)
+	}
+	for _, open := range openers {
+		store, err := open(ctx, log)
+		if errors.Is(err, ErrNoRedis) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		log.Info("freshet: caching", "store", describe(store))
+		return New(store, o)
+	}
+	return nil, ErrNoRedis
+}
+
+// describe returns what a store says of itself. The fields of one that says
+// nothing are not for the log: there may be a password among them.
+func describe(store Store) string {
+	if s, ok := store.(fmt.Stringer); ok {
+		return s.String()
+	}
+	return fmt.Sprintf("%T", store)
+}
+
+func enabled() (bool, error) {
+	text := os.Getenv("REDIS_CACHE_ENABLED")
+	switch strings.ToLower(text) {
+	case "", "true", "yes", "on", "1":
+		return true, nil
+	case "false", "no", "off", "0":
+		return false, nil
+	default:
+		return false, fmt.Errorf("freshet: REDIS_CACHE_ENABLED is %q: use true or false", text)
+	}
+}

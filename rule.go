@@ -1,0 +1,130 @@
+package freshet
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Defaults of a [Rule].
+const (
+	DefaultTTL     = time.Hour
+	DefaultMaxBody = 1 << 20
+)
+
+// Rule says how one route is cached and what its writes invalidate. Templates
+// are written as docs/keys.md has them: "{username}_posts:page_{page:int=1}".
+// Only Key is required.
+type Rule struct {
+	// Name stands for the rule in errors, logs and events. Default: Pattern,
+	// or else Key.
+	Name string
+
+	// Pattern is the route's pattern as http.ServeMux writes it, for example
+	// "GET /posts/{post_id}". [Cache.Handle] fills it in; with another router
+	// set it by hand: it lets {} be resolved and misspelt placeholders be found
+	// at registration.
+	Pattern string
+
+	// Key is the template of the entry's key. {} is the route's only wildcard,
+	// or the one named id, or the only one whose name ends in id. A request
+	// whose values do not resolve it bypasses the cache.
+	Key string
+
+	// TTL is how long an answer is kept, a millisecond at least. Default: one
+	// hour. The handler can set another for its answer ([Control.SetTTL]).
+	TTL time.Duration
+
+	// ErrorTTL is how long answers with status 404 and 410 are kept. Default:
+	// they are not stored.
+	ErrorTTL time.Duration
+
+	// Tags are templates of the tags that each entry carries.
+	Tags []string
+
+	// Invalidate, InvalidateMatch and InvalidateTags are templates of the keys,
+	// patterns and tags that a write drops besides its own key. A placeholder
+	// whose value the request lacks matches anything: dropping too much costs a
+	// miss, dropping too little a stale answer.
+	Invalidate      []string
+	InvalidateMatch []string
+	InvalidateTags  []string
+
+	// Query names the query parameters, beside those with a default, that the
+	// templates take values from. It is only read where Pattern is known, to
+	// tell a parameter from a misspelling.
+	Query []string
+
+	// IgnoreQuery names query parameters that do not change the answer, such as
+	// "utm_source"; "*" is all that the key does not name. Every other unnamed
+	// parameter makes a variant of the entry.
+	IgnoreQuery []string
+
+	// VaryHeaders names the request headers that change the answer. Each
+	// combination of their values is a variant. An answer whose Vary names
+	// another header is not stored.
+	VaryHeaders []string
+
+	// Caller returns what tells one caller from another, such as the user's id
+	// that the authentication in front of the cache has found; empty for an
+	// anonymous request. Answers are then never shared between callers. It may
+	// become part of a key, so a secret must be hashed first: [CallerByHeader].
+	Caller func(*http.Request) string
+
+	// Shared declares that answers are the same for everybody, though requests
+	// carry credentials (Authorization or cookies). Without it, and without
+	// Caller, such requests bypass the cache.
+	Shared bool
+
+	// MaxBody is the largest body stored, in bytes. A larger answer streams
+	// through. Default: 1 MiB.
+	MaxBody int64
+
+	// Params returns path parameters for routers that do not fill in
+	// http.Request.PathValue. It is asked before the query, so that a query
+	// parameter of the same name cannot stand in for a part of the path.
+	Params func(r *http.Request, name string) (value string, ok bool)
+}
+
+// CallerByHeader returns a [Rule.Caller] that tells callers apart by a request
+// header such as Authorization, by a digest of it: keys never hold the secret.
+func CallerByHeader(name string) func(*http.Request) string {
+	return func(r *http.Request) string {
+		lines := r.Header.Values(name)
+		if len(lines) == 0 {
+			return ""
+		}
+		sum := sha256.Sum256([]byte(strings.Join(lines, ", ")))
+		return hex.EncodeToString(sum[:16])
+	}
+}
+
+// ErrReadInvalidates is wrapped by the error of a rule that gives invalidation
+// lists to a route that only reads.
+var ErrReadInvalidates = errors.New("a route that only reads cannot invalidate: put the list on the route that writes")
+
+// RuleError is a misconfiguration of one field of a rule.
+type RuleError struct {
+	Rule  string // the rule's name
+	Field string // the field, as it is spelt in Rule
+	Err   error  // what is wrong and what to do
+}
+
+// Error names the rule and the field.
+func (e *RuleError) Error() string {
+	return fmt.Sprintf("freshet: rule %q: %s: %v", e.Rule, e.Field, e.Err)
+}
+
+// Unwrap returns what is wrong.
+func (e *RuleError) Unwrap() error { return e.Err }
+
+// Validate reports everything that is wrong with the rule as [RuleError]s joined
+// in one error, and nil when it can be registered.
+func (r Rule) Validate() error {
+	_, err := compile(r)
+	return err
+}

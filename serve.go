@@ -1,0 +1,63 @@
+package freshet
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/freshet-dev/freshet/internal/rfc9111"
+)
+
+// serve answers r from e, at now. collapsed says why a request was forwarded that
+// now shares the load of another; it is empty for a hit.
+func serve(w http.ResponseWriter, r *http.Request, e *Entry, collapsed string, now time.Time) {
+	h := w.Header()
+	setFields(h, e)
+	if collapsed == "" {
+		age := max(0, now.Sub(e.Loaded))
+		own := []string{strconv.FormatInt(int64(age/time.Second), 10), rfc9111.HitStatus(e.TTL - age)}
+		h["Age"] = own[:1:1]
+		addStatus(h, own[1:])
+	} else {
+		status := rfc9111.Status{Forward: collapsed, Collapsed: true}
+		addStatus(h, []string{status.String()})
+	}
+	if e.Status == http.StatusOK && rfc9111.NotModified(r, h.Get("Etag"), h.Get("Last-Modified")) {
+		rfc9111.WriteNotModified(w)
+		return
+	}
+	w.WriteHeader(e.Status)
+	if r.Method != http.MethodHead && rfc9111.BodyAllowed(e.Status) {
+		// A client that has gone away is no error of ours.
+		_, _ = io.WriteString(w, e.Body)
+	}
+}
+
+// setFields sets the header of e. All values share one array; the slices are
+// capped, so that adding to one does not overwrite the next.
+func setFields(h http.Header, e *Entry) {
+	lines := make([]string, len(e.Header))
+	for i := 0; i < len(e.Header); {
+		name, from := e.Header[i].Name, i
+		for ; i < len(e.Header) && e.Header[i].Name == name; i++ {
+			lines[i] = e.Header[i].Value
+		}
+		h[name] = lines[from:i:i]
+	}
+	for _, name := range [...]string{"Content-Type", "Date"} {
+		if _, set := h[name]; !set {
+			// The handler wanted none; net/http must not make one up now.
+			h[name] = nil
+		}
+	}
+}
+
+// addStatus appends one line to those that caches in front of the handler or of
+// this one have written (RFC 9211, section 2).
+func addStatus(h http.Header, line []string) {
+	if before := h["Cache-Status"]; before != nil {
+		line = append(before, line...)
+	}
+	h["Cache-Status"] = line
+}
