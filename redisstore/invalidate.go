@@ -1,0 +1,134 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/freshet-dev/freshet"
+)
+
+// Bans of keys only fence fills that are late, so they are kept for minutes; a
+// load that takes longer is refused by the floor. Bans of tags and patterns are
+// kept as long as there may be entries older than they are. Of either there are
+// at most mostBans: then the oldest go, and with them what they covered.
+const (
+	keyBansKept = 5 * time.Minute
+	mostBans    = 100_000
+)
+
+// batch collects what one call of invalidate.lua is to ban.
+type batch struct {
+	keys          []string // entry, marker and lease of each key
+	bans, keyBans []string // members of tb and kb
+}
+
+// Invalidate implements [freshet.Store]. It costs one call per partition: one
+// for standalone and Sentinel, where all targets go at once or not at all. In a
+// Cluster keys go to their own partitions, everything else to all; the error
+// then names those that have not answered.
+//
+// Entries of named keys are gone from Redis when it returns. Those that a tag,
+// a pattern or All covers are no longer served, and are removed in background.
+func (s *Store) Invalidate(ctx context.Context, targets []freshet.Target) (freshet.Version, error) {
+	ctx, client, err := s.begin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	batches, sweep := s.split(targets)
+	var calls []invocation
+	for _, p := range s.layout.parts {
+		if b := batches[p]; b != nil {
+			calls = append(calls, s.call(p, b))
+		}
+	}
+	var newest freshet.Version
+	var errs []error
+	for i, result := range invalidateScript.runAll(ctx, client, calls) {
+		version, err := result.AsInt64()
+		if err != nil {
+			errs = append(errs, fmt.Errorf("partition %q: %w", calls[i].part.prefix, err))
+		}
+		newest = max(newest, freshet.Version(version))
+	}
+	if len(errs) > 0 {
+		return 0, failed("invalidate", errors.Join(errs...))
+	}
+	if sweep {
+		s.sweeps.request()
+	}
+	return newest, nil
+}
+
+// split sorts targets by partition. sweep reports whether some of them cover
+// entries that are not named.
+func (s *Store) split(targets []freshet.Target) (batches map[*partition]*batch, sweep bool) {
+	batches = make(map[*partition]*batch, len(s.layout.parts))
+	in := func(p *partition) *batch {
+		if batches[p] == nil {
+			batches[p] = new(batch)
+		}
+		return batches[p]
+	}
+	for _, t := range targets {
+		if t.Kind == freshet.TargetKey {
+			at := s.layout.place(freshet.Ref{Key: t.Value})
+			b := in(at.part)
+			b.keys = append(b.keys, at.entry, at.entry+markerSuffix, at.lease())
+			b.keyBans = append(b.keyBans, at.member())
+			continue
+		}
+		sweep = true
+		for _, p := range s.layout.parts {
+			in(p).bans = append(in(p).bans, t.Member())
+		}
+	}
+	return batches, sweep
+}
+
+// call builds the call of invalidate.lua.
+func (s *Store) call(p *partition, b *batch) invocation {
+	args := make([]string, 0, 5+len(b.bans)+len(b.keyBans))
+	args = append(args, hex16(newIncarnation()), s.layout.wake, strconv.FormatInt(s.settings.keyBansKept.Microseconds(), 10),
+		strconv.Itoa(s.settings.mostBans), strconv.Itoa(len(b.bans)))
+	args = append(append(args, b.bans...), b.keyBans...)
+	return invocation{part: p, keys: b.keys, args: args}
+}
+
+// Valid implements [freshet.Store]. It costs one call.
+func (s *Store) Valid(ctx context.Context, ref freshet.Ref, tags []string, stamp freshet.Stamp) (bool, error) {
+	ctx, client, err := s.begin(ctx)
+	if err != nil {
+		return false, err
+	}
+	at := s.layout.place(ref)
+	reply, err := validScript.run(ctx, client, invocation{
+		part: at.part, args: []string{hex16(stamp.Incarnation), at.member()},
+	}).ToAny()
+	parts, ok := reply.([]any)
+	switch {
+	case ok && len(parts) == 2:
+	case err == nil || rueidis.IsRedisNil(err):
+		return false, nil // the incarnation is gone
+	default:
+		return false, failed("validate", err)
+	}
+	text, _ := parts[0].(string)
+	c, _ := parseControl(text)
+	score, _ := parts[1].(string)
+	banned, err := strconv.ParseUint(score, 10, 64)
+	if err != nil {
+		return false, failed("validate", errReply)
+	}
+	known, c, err := at.part.catchUp(ctx, client, c)
+	if err != nil {
+		return false, failed("synchronising invalidations", err)
+	}
+	version := uint64(stamp.Version)
+	member, _, lost := known.since(ref.Key, tags, version)
+	return c.incarnation == stamp.Incarnation && version >= max(c.keyFloor, banned) && member == "" && !lost, nil
+}

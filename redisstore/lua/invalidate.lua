@@ -1,0 +1,49 @@
+-- Bans targets and removes the keys among them. KEYS[4..] are what to unlink:
+-- for each key its entry, the marker of its variants and its lease.
+-- ARGV: an incarnation for a new life; the channel of leases; how long bans of
+-- keys are kept, in us; how many bans are kept of each kind; how many members
+-- are tags and so on; these; then the members of the keys.
+local c = ensure(ARGV[1])
+local channel, keep, most, tags = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local time = now()
+c.version = math.max(c.version + 1, time)
+local version = string.format('%.0f', c.version)
+
+for i = 6, #ARGV do
+	redis.call('ZADD', i < 6 + tags and TB or KB, version, ARGV[i])
+end
+if tags > 0 then c.ban = c.version end
+
+for i = 4, #KEYS, 3 do
+	local lease = call('GET', KEYS[i + 2])
+	redis.call('UNLINK', KEYS[i], KEYS[i + 1], KEYS[i + 2])
+	-- Those who wait for the lease are to look again.
+	if lease and string.sub(lease, 1, 1) == '1' then
+		redis.call('PUBLISH', channel, '1' .. KEYS[i + 2])
+	end
+end
+
+-- trim drops bans that are older than a version, or more than most, and returns
+-- the largest version dropped. It drops faster than bans are added, but not
+-- everything at once. What was loaded under a stamp below the floor counts as
+-- banned, so a floor may be too high but never too low.
+local function trim(key, before, floor)
+	local limit = #ARGV + 32
+	local old = redis.call('ZRANGE', key, '-inf', '(' .. string.format('%.0f', before),
+		'BYSCORE', 'LIMIT', 0, limit, 'WITHSCORES')
+	for i = 1, #old, 2 do
+		redis.call('ZREM', key, old[i])
+		floor = math.max(floor, tonumber(old[i + 1]))
+	end
+	local excess = math.min(redis.call('ZCARD', key) - 1 - most, limit)
+	if excess > 0 then
+		old = redis.call('ZPOPMIN', key, excess)
+		for i = 2, #old, 2 do floor = math.max(floor, tonumber(old[i])) end
+	end
+	return floor
+end
+c.key_floor = trim(KB, time - keep, c.key_floor)
+c.ban_floor = trim(TB, time - (c.horizon + MARGIN) * 1000, c.ban_floor)
+
+save_control(c)
+return version

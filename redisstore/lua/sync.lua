@@ -1,0 +1,9 @@
+-- Returns the control record and what tb has learnt since a version.
+-- ARGV: an incarnation for a new life; the incarnation and version known.
+--
+-- Both come from one script, because a trim between two commands could drop a
+-- ban that the first has not seen yet without its floor being seen either.
+local c = ensure(ARGV[1])
+local since = '-inf'
+if c.inc == ARGV[2] then since = '(' .. ARGV[3] end
+return {format_control(c), redis.call('ZRANGE', TB, since, '+inf', 'BYSCORE', 'WITHSCORES')}

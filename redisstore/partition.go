@@ -1,0 +1,153 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/redis/rueidis"
+
+	"github.com/freshet-dev/freshet/internal/ban"
+)
+
+// partition is a set of keys with a history of invalidations of its own, and
+// this process's replica of that history.
+type partition struct {
+	prefix                 string
+	control, bans, keyBans string
+
+	known   atomic.Pointer[replica]
+	syncing chan struct{} // holds one token while somebody brings known up to date
+}
+
+func newPartition(prefix string) *partition {
+	p := &partition{
+		prefix:  prefix,
+		control: prefix + controlName,
+		bans:    prefix + banName,
+		keyBans: prefix + keyBanName,
+		syncing: make(chan struct{}, 1),
+	}
+	p.known.Store(new(replica))
+	return p
+}
+
+// replica is what this process knows of tb in one incarnation. The next
+// incarnation gets a new one, so that a reader that is under way keeps what it
+// has begun with.
+type replica struct {
+	incarnation uint64
+	bans        ban.Map
+	// synced is a version up to which every ban is in bans or under floor.
+	synced atomic.Uint64
+	// floor is that of the newest control record seen by a sync.
+	floor atomic.Uint64
+}
+
+// reaches reports whether everything that c speaks of is known. Nothing is if c
+// could not be read.
+func (r *replica) reaches(c control) bool {
+	return c.incarnation != 0 && r.incarnation == c.incarnation && r.synced.Load() >= c.banVersion
+}
+
+// since returns the newest ban after version that covers key or tags; lost is
+// true when history that old is incomplete. The floor is read last: a ban that
+// is dropped before bans has been asked has raised it by then.
+func (r *replica) since(key string, tags []string, version uint64) (member string, newest uint64, lost bool) {
+	member, newest = r.bans.Since(key, tags, version)
+	return member, newest, version < r.floor.Load()
+}
+
+// catchUp brings the replica up to c, which the caller has just read, and
+// returns it with the record to go on with. That is c, unless c has gone out of
+// date: then a newer one, whose bans the replica has as well.
+func (p *partition) catchUp(ctx context.Context, client rueidis.Client, c control) (*replica, control, error) {
+	if r := p.known.Load(); r.reaches(c) {
+		return r, c, nil
+	}
+	select {
+	case p.syncing <- struct{}{}:
+		defer func() { <-p.syncing }()
+	case <-ctx.Done():
+		return nil, c, ctx.Err()
+	}
+	// Another sync may have done it. What counts is how far it got, not when it
+	// began: it knows all that c speaks of exactly if it has reached that far.
+	if r := p.known.Load(); r.reaches(c) {
+		return r, c, nil
+	}
+	return p.sync(ctx, client, c.banVersion)
+}
+
+// sync fetches what the replica lacks, starting a new incarnation where history
+// has been lost. seen is a version whose bans were in place before the call.
+// The caller holds the token of p.syncing.
+func (p *partition) sync(ctx context.Context, client rueidis.Client, seen uint64) (*replica, control, error) {
+	r := p.known.Load()
+	reply, err := syncScript.run(ctx, client, invocation{part: p, args: []string{
+		hex16(newIncarnation()), hex16(r.incarnation), strconv.FormatUint(r.synced.Load(), 10),
+	}}).ToArray()
+	if err != nil {
+		return nil, control{}, err
+	}
+	if len(reply) != 2 {
+		return nil, control{}, errReply
+	}
+	text, _ := reply[0].ToString()
+	c, ok := parseControl(text)
+	members, err := reply[1].AsStrSlice()
+	if !ok || err != nil || len(members)%2 != 0 {
+		return nil, control{}, errReply
+	}
+	if r.incarnation != c.incarnation {
+		r, seen = &replica{incarnation: c.incarnation}, 0
+	}
+	r.add(members)
+	// The floor goes first, see since. Bans below it cover nothing that the
+	// floor itself does not.
+	if r.floor.Swap(c.banFloor) != c.banFloor {
+		r.bans.TrimBefore(c.banFloor)
+	}
+	r.synced.Store(max(r.synced.Load(), c.banVersion, seen))
+	p.known.Store(r)
+	return r, c, nil
+}
+
+var errReply = errors.New("a script of freshet gave an unexpected reply")
+
+// add takes over members and their versions, one after the other.
+func (r *replica) add(members []string) {
+	for i := 0; i < len(members); i += 2 {
+		member, score := members[i], members[i+1]
+		if strings.HasPrefix(member, "!") {
+			continue // names the incarnation
+		}
+		version, err := strconv.ParseUint(score, 10, 64)
+		if err == nil {
+			err = r.bans.Add(strings.Clone(member), version)
+		}
+		if err != nil {
+			// Whatever it means, it may cover anything.
+			_ = r.bans.Add(ban.All, max(version, 1))
+		}
+	}
+}
+
+// repair makes sure that the history is whole, where a script has found that it
+// is not.
+func (p *partition) repair(ctx context.Context, client rueidis.Client) error {
+	select {
+	case p.syncing <- struct{}{}:
+		defer func() { <-p.syncing }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	_, _, err := p.sync(ctx, client, 0)
+	return err
+}
+
+// newIncarnation returns a name that no incarnation had before; it is not 0.
+func newIncarnation() uint64 { return rand.Uint64() | 1 }

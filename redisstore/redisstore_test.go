@@ -1,0 +1,272 @@
+package redisstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/freshet-dev/freshet"
+	"github.com/freshet-dev/freshet/internal/redistest"
+	"github.com/freshet-dev/freshet/redisstore"
+	"github.com/freshet-dev/freshet/storetest"
+)
+
+func TestMain(m *testing.M) {
+	// After a change of a cluster's topology the client keeps the connections to
+	// nodes that have gone for five more seconds, closed or not.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"))
+}
+
+// discard is for stores that are meant to be in trouble.
+var discard = slog.New(slog.DiscardHandler)
+
+// patience is for what has to happen some time; only a failing test waits so long.
+const patience = 30 * time.Second
+
+// open opens a store on server, with further options.
+func open(t testing.TB, server *redistest.Server, change ...func(*redisstore.Options)) *redisstore.Store {
+	t.Helper()
+	return openWith(t, append([]func(*redisstore.Options){func(o *redisstore.Options) {
+		o.Host, o.Port = "127.0.0.1", server.Port
+	}}, change...)...)
+}
+
+func openWith(t testing.TB, change ...func(*redisstore.Options)) *redisstore.Store {
+	t.Helper()
+	o := &redisstore.Options{Logger: discard}
+	for _, f := range change {
+		f(o)
+	}
+	s, err := redisstore.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func namespace(name string) func(*redisstore.Options) {
+	return func(o *redisstore.Options) { o.Namespace = name }
+}
+
+// do is Do for commands that have to succeed.
+func do(t testing.TB, server *redistest.Server, args ...string) any {
+	t.Helper()
+	v, err := server.Do(args...)
+	if err != nil {
+		t.Fatalf("%q: %v", args, err)
+	}
+	return v
+}
+
+// keys returns the keys of servers that match glob, sorted.
+func keys(t testing.TB, glob string, servers ...*redistest.Server) []string {
+	t.Helper()
+	var all []string
+	for _, server := range servers {
+		for _, key := range do(t, server, "KEYS", glob).([]any) {
+			all = append(all, key.(string))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// userKeys returns the keys of server but the control keys.
+func userKeys(t testing.TB, server *redistest.Server) []string {
+	t.Helper()
+	return slices.DeleteFunc(keys(t, "*", server), func(key string) bool { return strings.Contains(key, "freshet#") })
+}
+
+// await polls until ok returns true.
+func await(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited too long for %s", what)
+		}
+	}
+}
+
+func lookup(t testing.TB, s freshet.Store, ref freshet.Ref) freshet.Found {
+	t.Helper()
+	found, err := s.Lookup(t.Context(), ref)
+	if err != nil {
+		t.Fatalf("Lookup of %v: %v", ref, err)
+	}
+	return found
+}
+
+// fill stores an answer with body under ref, as a request would.
+func fill(t testing.TB, s freshet.Store, ref freshet.Ref, ttl time.Duration, body string, tags ...string) {
+	t.Helper()
+	e := &freshet.Entry{Loaded: time.Now(), TTL: ttl, Tags: tags, Status: 200, Body: body}
+	outcome, err := s.Fill(t.Context(), ref, lookup(t, s, ref).Stamp, e)
+	if err != nil || outcome != freshet.Stored {
+		t.Fatalf("Fill of %v: %v, %v", ref, outcome, err)
+	}
+}
+
+func invalidate(t testing.TB, s freshet.Store, targets ...freshet.Target) {
+	t.Helper()
+	if _, err := s.Invalidate(t.Context(), targets); err != nil {
+		t.Fatalf("Invalidate %v: %v", targets, err)
+	}
+}
+
+func wantHit(t testing.TB, s freshet.Store, ref freshet.Ref, body string) {
+	t.Helper()
+	found := lookup(t, s, ref)
+	if found.Entry == nil {
+		t.Fatalf("Lookup of %v: a miss, %v", ref, found.Reason)
+	}
+	if found.Entry.Body != body {
+		t.Fatalf("Lookup of %v: body %q, want %q", ref, found.Entry.Body, body)
+	}
+}
+
+func wantMiss(t testing.TB, s freshet.Store, ref freshet.Ref, reason freshet.Reason) {
+	t.Helper()
+	if found := lookup(t, s, ref); found.Entry != nil || found.Reason != reason {
+		t.Fatalf("Lookup of %v: entry %v, reason %v; want a miss, %v", ref, found.Entry, found.Reason, reason)
+	}
+}
+
+func key(k string) freshet.Ref { return freshet.Ref{Key: k} }
+
+// harness lets the conformance suite play with the stores of one topology.
+type harness struct {
+	// start returns options for a new, empty Redis, and its masters.
+	start func(t testing.TB) (func(*redisstore.Options), []*redistest.Server)
+	known map[freshet.Store]started
+}
+
+type started struct {
+	options func(*redisstore.Options)
+	servers []*redistest.Server
+}
+
+func (h *harness) suite(partitioned bool) storetest.Harness {
+	h.known = make(map[freshet.Store]started)
+	return storetest.Harness{
+		Open: func(t testing.TB) freshet.Store {
+			options, servers := h.start(t)
+			s := openWith(t, options)
+			h.known[s] = started{options, servers}
+			return s
+		},
+		Peer: func(t testing.TB, first freshet.Store) freshet.Store {
+			s := openWith(t, h.known[first].options)
+			h.known[s] = h.known[first]
+			return s
+		},
+		Partitioned: partitioned,
+		Flush: func(t testing.TB, s freshet.Store) {
+			for _, server := range h.known[s].servers {
+				do(t, server, "FLUSHALL")
+			}
+		},
+		Forget: map[string]func(testing.TB, freshet.Store){
+			"control record":   func(t testing.TB, s freshet.Store) { h.forget(t, s, "*freshet#ctl") },
+			"bans":             func(t testing.TB, s freshet.Store) { h.forget(t, s, "*freshet#tb") },
+			"bans of keys":     func(t testing.TB, s freshet.Store) { h.forget(t, s, "*freshet#kb") },
+			"all control keys": func(t testing.TB, s freshet.Store) { h.forget(t, s, "*freshet#*") },
+		},
+		Corrupt: h.corrupt,
+		Kill:    func(_ testing.TB, s freshet.Store) { s.Close() },
+	}
+}
+
+func (h *harness) forget(t testing.TB, s freshet.Store, glob string) {
+	for _, server := range h.known[s].servers {
+		for _, key := range keys(t, glob, server) {
+			do(t, server, "DEL", key)
+		}
+	}
+}
+
+// corrupt flips a byte in the middle of the value.
+func (h *harness) corrupt(t testing.TB, s freshet.Store, ref freshet.Ref) {
+	suffix := ref.Key
+	if ref.Variant != "" {
+		suffix += "#v:" + ref.Variant
+	}
+	for _, server := range h.known[s].servers {
+		for _, key := range keys(t, "*", server) {
+			if key != suffix && !strings.HasSuffix(key, ":"+suffix) {
+				continue
+			}
+			at := fmt.Sprint(do(t, server, "STRLEN", key).(int64) / 2)
+			old := do(t, server, "GETRANGE", key, at, at).(string)
+			do(t, server, "SETRANGE", key, at, string([]byte{old[0] ^ 1}))
+		}
+	}
+}
+
+func standalone(t testing.TB) (func(*redisstore.Options), []*redistest.Server) {
+	server := redistest.Start(t)
+	return func(o *redisstore.Options) { o.Host, o.Port = "127.0.0.1", server.Port }, []*redistest.Server{server}
+}
+
+func TestConformance(t *testing.T) {
+	t.Run("standalone", func(t *testing.T) {
+		storetest.Run(t, (&harness{start: standalone}).suite(false))
+	})
+	t.Run("namespace and socket", func(t *testing.T) {
+		h := &harness{start: func(t testing.TB) (func(*redisstore.Options), []*redistest.Server) {
+			socket := path.Join(t.TempDir(), "redis.sock")
+			server := redistest.Start(t, "--unixsocket", socket)
+			return func(o *redisstore.Options) { o.URL, o.Namespace = "unix://"+socket+"?db=3", "shop" },
+				[]*redistest.Server{server}
+		}}
+		suite := h.suite(false)
+		// These look into database 0.
+		suite.Forget, suite.Corrupt = nil, nil
+		storetest.Run(t, suite)
+	})
+	t.Run("cluster", func(t *testing.T) {
+		// Forming a cluster takes seconds, so all checks share one.
+		c := redistest.StartCluster(t, 3)
+		h := &harness{start: func(t testing.TB) (func(*redisstore.Options), []*redistest.Server) {
+			for _, node := range c.Nodes {
+				do(t, node, "FLUSHALL")
+			}
+			return func(o *redisstore.Options) { o.Cluster = strings.Join(c.Addrs, ",") }, c.Nodes
+		}}
+		storetest.Run(t, h.suite(true))
+	})
+}
+
+func TestClient(t *testing.T) {
+	server := redistest.Start(t)
+	s := open(t, server)
+	client, err := redisstore.Client(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Do(t.Context(), client.B().Set().Key("k").Value("v").Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := redisstore.Client(nil); !errors.Is(err, freshet.ErrNoRedis) {
+		t.Fatalf("Client of no store: %v", err)
+	}
+	server.Stop()
+	down := open(t, server)
+	if _, err := redisstore.Client(down); !errors.Is(err, redisstore.ErrUnavailable) {
+		t.Fatalf("Client without a connection: %v", err)
+	}
+	if _, err := down.Lookup(context.Background(), key("k")); !errors.Is(err, redisstore.ErrUnavailable) {
+		t.Fatalf("Lookup without a connection: %v", err)
+	}
+	server.Start()
+	await(t, "the connection", func() bool { _, err := down.Client(); return err == nil })
+	fill(t, down, key("k2"), time.Minute, "v")
+}
