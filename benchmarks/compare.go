@@ -1,0 +1,155 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/freshet-dev/freshet/internal/redistest"
+)
+
+// run measures every combination of the plan and prints a table for each.
+func (p plan) run(out io.Writer) error {
+	server, err := redistest.Launch()
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	for _, body := range p.bodies {
+		for _, connections := range p.connections {
+			rows, err := p.compare(server, body, connections)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "\nbody %d bytes, %d connections, medians of %d windows of %v\n", body, connections, p.rounds, p.window)
+			if err := printTable(out, rows); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// compare measures all variants in turns and returns the samples of each.
+func (p plan) compare(redis *redistest.Server, body, connections int) (rows map[string][]sample, err error) {
+	// What the last comparison stored would be found by this one.
+	if _, err := redis.Do("FLUSHALL"); err != nil {
+		return nil, err
+	}
+	var subjects []*subject
+	defer func() {
+		for _, s := range subjects {
+			err = errors.Join(err, s.stop())
+		}
+	}()
+	for _, variant := range variants {
+		s, err := newSubject(variant, redis, body, connections)
+		if err != nil {
+			return nil, err
+		}
+		subjects = append(subjects, s)
+		// Not counted: pools fill, buffers grow.
+		if _, err := s.measure(p.window / 2); err != nil {
+			return nil, err
+		}
+	}
+	rows = make(map[string][]sample)
+	for round := range p.rounds {
+		for i := range subjects {
+			// The order rotates, so that nobody always comes after the heaviest.
+			s := subjects[(round+i)%len(subjects)]
+			measured, err := s.measure(p.window)
+			if err != nil {
+				return nil, err
+			}
+			rows[s.variant] = append(rows[s.variant], measured)
+		}
+	}
+	return rows, nil
+}
+
+// sample is what was measured of a variant in one window.
+type sample struct {
+	rate     float64 // requests per second
+	cpu      float64 // of the server process, microseconds per request
+	redisCPU float64 // of Redis, microseconds per request
+	p50, p99 float64 // microseconds
+}
+
+// subject is a variant under measurement: a process that serves it and one that
+// sends requests.
+type subject struct {
+	variant string
+	redis   *redistest.Server
+	server  *child
+	load    *child
+}
+
+func newSubject(variant string, redis *redistest.Server, body, connections int) (*subject, error) {
+	server, addr, err := start(roleServe, variant, redis.Addr, strconv.Itoa(body))
+	if err != nil {
+		return nil, err
+	}
+	load, err := aim(addr, body, connections)
+	if err != nil {
+		return nil, errors.Join(err, server.stop())
+	}
+	return &subject{variant: variant, redis: redis, server: server, load: load}, nil
+}
+
+// aim starts a process that sends requests to addr, after one request has
+// filled the cache there.
+func aim(addr string, body, connections int) (*child, error) {
+	response, err := http.Get("http://" + addr + path)
+	if err != nil {
+		return nil, err
+	}
+	if err := response.Body.Close(); err != nil {
+		return nil, err
+	}
+	c, _, err := start(roleLoad, addr, strconv.Itoa(connections), strconv.Itoa(body))
+	return c, err
+}
+
+func (s *subject) stop() error { return errors.Join(s.load.stop(), s.server.stop()) }
+
+// measure loads the server for d.
+func (s *subject) measure(d time.Duration) (sample, error) {
+	cpuBefore, redisBefore, err := s.used()
+	if err != nil {
+		return sample{}, err
+	}
+	var requests, took, p50, p99 float64
+	if err := s.load.ask(strconv.FormatInt(d.Milliseconds(), 10), &requests, &took, &p50, &p99); err != nil {
+		return sample{}, err
+	}
+	cpu, redis, err := s.used()
+	if err != nil {
+		return sample{}, err
+	}
+	return sample{
+		rate:     requests / took * 1e9,
+		cpu:      (cpu - cpuBefore) / requests / 1e3,
+		redisCPU: (redis - redisBefore) / requests / 1e3,
+		p50:      p50 / 1e3,
+		p99:      p99 / 1e3,
+	}, nil
+}
+
+// used returns the nanoseconds of CPU time that the server process and Redis
+// have used so far. It fails when an answer did not come from the cache: the
+// time of misses would answer another question.
+func (s *subject) used() (server, redis float64, err error) {
+	var runs int
+	if err := s.server.ask("used", &server, &runs); err != nil {
+		return 0, 0, err
+	}
+	if s.variant != constant && runs != 1 {
+		return 0, 0, fmt.Errorf("%s: the origin has run %d times, so not every request was a hit", s.variant, runs)
+	}
+	redis, err = redisUsed(s.redis)
+	return server, redis, err
+}
