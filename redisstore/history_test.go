@@ -101,6 +101,7 @@ func TestForgottenBans(t *testing.T) {
 	drop(t, s, freshet.Tag("t"))
 	for i := range 6 {
 		drop(t, s, freshet.Tag(fmt.Sprint("other", i)))
+		stampOf(t, witness, "another")
 	}
 	if v, err := server.Do("ZSCORE", "freshet#tb", "t:t"); v != nil || err != nil {
 		t.Fatalf("the ban is still there: %v, %v", v, err)
@@ -115,6 +116,21 @@ func TestForgottenBans(t *testing.T) {
 		}
 		if known := s.layout.parts[0].known.Load(); known.bans.Len() > 4 {
 			t.Errorf("%s: the replica holds %d bans", name, known.bans.Len())
+		}
+	}
+}
+
+// TestValidNeedsHistory: without the bans of keys, nobody knows.
+func TestValidNeedsHistory(t *testing.T) {
+	for _, name := range []string{"freshet#ctl", "freshet#tb", "freshet#kb"} {
+		server := redistest.Start(t)
+		s := openHere(t, server)
+		stamp := stampOf(t, s, "k")
+		if _, err := server.Do("DEL", name); err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := s.Valid(t.Context(), freshet.Ref{Key: "k"}, nil, stamp); ok || err != nil {
+			t.Errorf("a load is valid without %s: %v, %v", name, ok, err)
 		}
 	}
 }

@@ -171,6 +171,38 @@ func TestOldLoadsDoNotTakeOver(t *testing.T) {
 	l.Release(t.Context(), true)
 }
 
+// TestBansTakeLeaseOver: the lease does not know its holder's tags, and no script
+// matches patterns. The process that asks does both.
+func TestBansTakeLeaseOver(t *testing.T) {
+	tests := []struct {
+		target freshet.Target
+		held   bool
+	}{
+		{freshet.Tag("t"), true},
+		{freshet.Match("k*"), true},
+		{freshet.All(), true},
+		{freshet.Tag("other"), false},
+		{freshet.Match("x*"), false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.target.String(), func(t *testing.T) {
+			server := redistest.Start(t)
+			a, b := open(t, server), open(t, server)
+			held, err := a.Lease(t.Context(), key("k"), []string{"t"}, lookup(t, a, key("k")).Stamp)
+			if err != nil || !held.Held() {
+				t.Fatal(held, err)
+			}
+			defer held.Release(t.Context(), true)
+			invalidate(t, a, tt.target)
+			next, err := b.Lease(t.Context(), key("k"), []string{"t"}, lookup(t, b, key("k")).Stamp)
+			if err != nil || next.Held() != tt.held {
+				t.Errorf("the next load: held %v, %v; want %v", next.Held(), err, tt.held)
+			}
+			next.Release(t.Context(), true)
+		})
+	}
+}
+
 // TestSharedLimitIsRenewed makes calls for several times as long as one may take.
 func TestSharedLimitIsRenewed(t *testing.T) {
 	server := redistest.Start(t)

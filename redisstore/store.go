@@ -76,14 +76,21 @@ func New(ctx context.Context, o *Options) (*Store, error) {
 // no longer kept alive. Closing twice does nothing.
 func (s *Store) Close() error {
 	s.end()
+	// Before the tasks have ended, because one may wait for a free connection;
+	// and after, because one may have just connected.
+	s.disconnect()
 	s.tasks.Wait()
-	if c := s.client.Swap(nil); c != nil {
-		(*c).Close()
-	}
+	s.disconnect()
 	if l := s.limit.Swap(nil); l != nil {
 		l.end()
 	}
 	return nil
+}
+
+func (s *Store) disconnect() {
+	if c := s.client.Swap(nil); c != nil {
+		(*c).Close()
+	}
 }
 
 // String says where the entries are kept, without secrets: "redis standalone
