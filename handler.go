@@ -74,7 +74,10 @@ func (rt *route) miss(w http.ResponseWriter, r *http.Request, q query, found Fou
 	l := &load{route: rt, q: &q, tags: tags, reason: found.Reason, w: w, r: r}
 	a, err := rt.cache.share(r.Context(), &q, tags, found, l.run)
 	switch {
-	case err != nil: // the client has gone: there is nobody to answer
+	case err != nil:
+		// The client has gone, or a middleware's deadline has passed. Not the
+		// handler: it would be started once for each of those who waited.
+		http.Error(w, "the answer was not ready in time", http.StatusServiceUnavailable)
 	case a.led:
 		l.out.FinishFor(r)
 	case a.entry == nil:

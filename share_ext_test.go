@@ -350,3 +350,23 @@ func TestCollisionDoesNotWaitForever(t *testing.T) {
 		all.Wait()
 	})
 }
+
+// TestDeadlineOfAWaiter: a middleware's deadline ends the wait for another's
+// load with an answer that says so.
+func TestDeadlineOfAWaiter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := open(t, newFake(t))
+		var h slow
+		handler := routed(c.Handler(item, &h))
+		var leader sync.WaitGroup
+		leader.Go(func() { send(t.Context(), handler, "GET", "/items/1") })
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if w := send(ctx, handler, "GET", "/items/1"); w.Code != http.StatusServiceUnavailable {
+			t.Errorf("status %d, want 503", w.Code)
+		}
+		leader.Wait()
+		h.want(t, 1)
+	})
+}

@@ -241,3 +241,22 @@ func TestHolds(t *testing.T) {
 		t.Error("a stranger's key is taken for an entry")
 	}
 }
+
+// TestLastWakeCounts: a waiter that is slow to look misses no answer, and is not
+// sent back by a hint that it may have missed one.
+func TestLastWakeCounts(t *testing.T) {
+	tests := []struct {
+		first, second, want wake
+	}{
+		{askAgain, goAlone, goAlone}, {lookAgain, goAlone, goAlone}, {goAlone, lookAgain, lookAgain},
+		{goAlone, askAgain, goAlone}, {lookAgain, askAgain, lookAgain},
+	}
+	for _, tt := range tests {
+		w := &waiter{wake: make(chan wake, 1)}
+		w.send(tt.first)
+		w.send(tt.second)
+		if got := <-w.wake; got != tt.want {
+			t.Errorf("after %d and %d: %d, want %d", tt.first, tt.second, got, tt.want)
+		}
+	}
+}
