@@ -183,9 +183,12 @@ func TestFullPoolWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var group sync.WaitGroup
+	var group, asked sync.WaitGroup
+	asked.Add(64)
 	for range 64 {
 		group.Go(func() {
+			done := sync.OnceFunc(asked.Done)
+			defer done()
 			for range 50 {
 				if found, err := s.Lookup(t.Context(), key("k")); err != nil || found.Entry == nil {
 					t.Errorf("Lookup: %v, %v", found.Reason, err)
@@ -193,6 +196,7 @@ func TestFullPoolWaits(t *testing.T) {
 				}
 			}
 			l, err := s.Lease(t.Context(), key("leased"), nil, lookup(t, s, key("leased")).Stamp)
+			done()
 			if err != nil || l.Held() {
 				t.Errorf("Lease: %v", err)
 				return
@@ -203,6 +207,7 @@ func TestFullPoolWaits(t *testing.T) {
 		})
 	}
 	await(t, "the subscription", func() bool { return connections(t, server) >= 2 })
+	asked.Wait() // whoever asked later would find the lease free
 	held.Release(t.Context(), true)
 	group.Wait()
 	if n := connections(t, server); n > 2 {

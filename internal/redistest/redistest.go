@@ -27,7 +27,7 @@ import (
 const patience = 60 * time.Second
 
 // Server is one redis-server process. Its methods may be called concurrently,
-// but not Start, Stop and Restart with each other.
+// but not Start, Stop and Close with each other.
 type Server struct {
 	// Addr is "127.0.0.1:port"; it stays the same over restarts.
 	Addr string
