@@ -19,8 +19,7 @@ const MaxTTL = 365 * 24 * time.Hour
 // Options are the settings of a [Cache]. The zero value is the default.
 type Options struct {
 	// Logger gets what an operator has to know: the store failing and working
-	// again, invalidations that have to be retried, handlers whose answers
-	// cannot be stored. Default: slog.Default().
+	// again, and invalidations that are retried. Default: slog.Default().
 	Logger *slog.Logger
 
 	// Observe is called for every event, from the request's goroutine: it must
@@ -43,7 +42,6 @@ func (o *Options) logger() *slog.Logger {
 // [New] or [Open]. All methods may run concurrently.
 type Cache struct {
 	options Options
-	log     *slog.Logger
 	store   Store
 	guard   *guard
 	flights flight.Group[moment, *Entry]
@@ -56,7 +54,6 @@ func New(store Store, o *Options) (*Cache, error) {
 	if o != nil {
 		c.options = *o
 	}
-	c.log = c.options.logger()
 	if c.options.Disabled {
 		return c, nil
 	}
@@ -64,7 +61,7 @@ func New(store Store, o *Options) (*Cache, error) {
 		return nil, errors.New("freshet: New needs a store, unless Options.Disabled is set")
 	}
 	c.store = store
-	c.guard = newGuard(store, c.log, c.observe)
+	c.guard = newGuard(store, c.options.logger(), c.observe)
 	return c, nil
 }
 

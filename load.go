@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 	"time"
 )
 
@@ -51,9 +50,6 @@ type typed[T any] struct {
 func (l *typed[T]) check(key string) error {
 	if err := Key(key).check(); err != nil {
 		return err
-	}
-	if strings.HasPrefix(key, "freshet:") {
-		return fmt.Errorf("%w: key %q begins with freshet:, which is reserved", ErrTarget, key)
 	}
 	if l.ttl == 0 {
 		l.ttl = DefaultTTL

@@ -94,7 +94,6 @@ func TestLoadBadArguments(t *testing.T) {
 	}{
 		{"no key", "", 0, true},
 		{"reserved byte", "a#b", 0, true},
-		{"reserved prefix", "freshet:x", 0, true},
 		{"negative ttl", "k", -time.Second, false},
 		{"ttl too short", "k", time.Microsecond, false},
 		{"ttl too long", "k", freshet.MaxTTL + 1, false},

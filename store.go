@@ -166,7 +166,9 @@ type Store interface {
 type Leaser interface {
 	// Lease asks to be the process that loads ref under stamp. It takes over a
 	// lease whose holder has died, or whose load began before an invalidation
-	// that covers ref or tags.
+	// that covers ref or tags. Where an entry under stamp or a newer one has
+	// been stored since the look-up, nobody is to load: the lease is not held
+	// and Wait returns at once.
 	Lease(ctx context.Context, ref Ref, tags []string, stamp Stamp) (Lease, error)
 }
 
