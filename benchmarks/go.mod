@@ -4,6 +4,7 @@ go 1.26
 
 require (
 	github.com/freshet-dev/freshet v0.0.0
+	github.com/go-chi/chi/v5 v5.5.0
 	github.com/google/go-cmp v0.7.0
 	github.com/redis/rueidis v1.0.79
 )
