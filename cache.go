@@ -1,15 +1,17 @@
 package freshet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/freshet-dev/freshet/internal/flight"
+	"github.com/freshet-dev/freshet/internal/owed"
+	"github.com/freshet-dev/freshet/internal/typeid"
 )
 
 // MaxTTL is the longest time that an entry may be kept: a year, as RFC 9111 and
@@ -31,12 +33,7 @@ type Options struct {
 	Disabled bool
 }
 
-func (o *Options) logger() *slog.Logger {
-	if o.Logger != nil {
-		return o.Logger
-	}
-	return slog.Default()
-}
+func (o *Options) logger() *slog.Logger { return cmp.Or(o.Logger, slog.Default()) }
 
 // Cache answers requests from a store and keeps the store true. It is made by
 // [New] or [Open]. All methods may run concurrently.
@@ -45,6 +42,7 @@ type Cache struct {
 	store   Store
 	guard   *guard
 	flights flight.Group[moment, *Entry]
+	types   typeid.Names
 }
 
 // New returns a cache on store, which it owns from now on. o may be nil; it is
@@ -94,15 +92,19 @@ func (c *Cache) Invalidate(ctx context.Context, targets ...Target) (Version, err
 			return 0, err
 		}
 	}
-	if c.options.Disabled || len(targets) == 0 {
+	if c.options.Disabled {
 		return 0, nil
 	}
 	return c.drop(ctx, "", targets)
 }
 
-// drop invalidates targets, which are known to be good, for a rule.
+// drop invalidates targets, if any, which are known to be good, for a rule. A
+// failure has been logged and is being retried.
 func (c *Cache) drop(ctx context.Context, rule string, targets []Target) (Version, error) {
-	targets = distinct(targets)
+	if len(targets) == 0 {
+		return 0, nil
+	}
+	targets = owed.Distinct(targets)
 	start := time.Now()
 	// A client that goes away must not take the invalidation with it.
 	version, err := c.guard.invalidate(context.WithoutCancel(ctx), targets)
@@ -110,20 +112,14 @@ func (c *Cache) drop(ctx context.Context, rule string, targets []Target) (Versio
 	return version, err
 }
 
-// distinct returns targets without repeats, in their order.
-func distinct(targets []Target) []Target {
-	seen := make(map[Target]bool, len(targets))
-	return slices.DeleteFunc(slices.Clone(targets), func(t Target) bool {
-		again := seen[t]
-		seen[t] = true
-		return again
-	})
-}
-
 // Handler wraps h by rule: reads are answered from the cache, writes invalidate.
 // It works with any router; where the router is http.ServeMux, [Cache.Handle]
 // knows the pattern and finds more mistakes. Like http.ServeMux.Handle, it
 // panics when the registration is wrong; [Rule.Validate] tells beforehand.
+//
+// A read's handler runs under the values of its request's context but not under
+// its end, since others may wait for the answer: the context has no deadline, and
+// is cancelled when nobody waits any more.
 func (c *Cache) Handler(rule Rule, h http.Handler) http.Handler {
 	p, err := compile(rule)
 	if err != nil {
@@ -147,16 +143,11 @@ func (c *Cache) Middleware(rule Rule) func(http.Handler) http.Handler {
 	return func(h http.Handler) http.Handler { return c.Handler(rule, h) }
 }
 
-// Mux is the part of http.ServeMux that [Cache.Handle] needs.
-type Mux interface {
-	// Handle registers h for the requests that pattern names.
-	Handle(pattern string, h http.Handler)
-}
-
-// Handle wraps h by rule and registers it on mux under pattern. The error holds
+// Handle wraps h by rule and registers it on mux, an http.ServeMux or the like,
+// under pattern. The error holds
 // every misconfiguration of the rule, each a [RuleError]; nothing has been
 // registered then. A pattern that mux itself refuses makes mux panic.
-func (c *Cache) Handle(mux Mux, pattern string, rule Rule, h http.Handler) error {
+func (c *Cache) Handle(mux interface{ Handle(string, http.Handler) }, pattern string, rule Rule, h http.Handler) error {
 	rule.Pattern = pattern
 	if err := rule.Validate(); err != nil {
 		return err

@@ -64,10 +64,10 @@ func (c *Control) NoStore() {
 	c.noStore = true
 }
 
-// Invalidate adds targets to what is invalidated when the handler has answered:
-// in the same atomic step as the rule's own, before the first byte of a write's
-// answer can reach the client. Like those, it is dropped when the answer's
-// status is 4xx. A target that names nothing is left out and returned as an
+// Invalidate adds targets to what is invalidated when the handler has answered. In
+// a write, that is in one step with the rule's own targets, before the first byte
+// of the answer can reach the client, and not at all if its status is 4xx; in a
+// read or a load, it is when that has ended, whatever the status. A target that names nothing is left out and returned as an
 // error that is [ErrTarget].
 func (c *Control) Invalidate(targets ...Target) error {
 	c.mu.Lock()

@@ -33,6 +33,7 @@ type guard struct {
 	mu      sync.Mutex
 	mending bool
 	closed  bool
+	opened  time.Time // when the store was last taken back; of the mending goroutine
 
 	life context.Context // of the mending: until close
 	stop context.CancelFunc
@@ -206,7 +207,13 @@ func (g *guard) mend() {
 }
 
 func (g *guard) run() {
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+	pause := firstPause
+	if time.Since(g.opened) < 2*longestPause {
+		// A store that answers the probe and little else: were it tried again
+		// at once, requests would keep running into its time limit.
+		pause = longestPause
+	}
+	for ; ; pause = min(2*pause, longestPause) {
 		select {
 		case <-g.life.Done():
 			return
@@ -251,6 +258,7 @@ func (g *guard) deliver(ctx context.Context) error {
 
 func (g *guard) reopen() {
 	if g.open.CompareAndSwap(true, false) {
+		g.opened = time.Now()
 		g.log.Info("freshet: the store answers again")
 		g.observe(Event{Kind: EventStore})
 	}
@@ -275,7 +283,12 @@ func (g *guard) close(ctx context.Context) error {
 		return nil
 	}
 	g.stop()
-	g.done.Wait()
+	mended := make(chan struct{})
+	go func() { g.done.Wait(); close(mended) }()
+	select {
+	case <-mended:
+	case <-ctx.Done(): // a call to a frozen store ends with the store
+	}
 	err := g.deliver(ctx)
 	if err != nil {
 		err = fmt.Errorf("freshet: %d invalidations could not be delivered: %w", g.owed.Len(), err)

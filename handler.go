@@ -111,12 +111,8 @@ func (rt *route) alone(w http.ResponseWriter, r *http.Request, status rfc9111.St
 	rt.next.ServeHTTP(w, r.WithContext(ctx))
 }
 
-// drop invalidates targets, if there are any. A failure has been logged and is
-// being retried.
+// drop invalidates targets, as [Cache.drop] does.
 func (rt *route) drop(ctx context.Context, targets []Target) error {
-	if len(targets) == 0 {
-		return nil
-	}
 	_, err := rt.cache.drop(ctx, rt.plan.Name, targets)
 	return err
 }

@@ -14,7 +14,8 @@ import (
 // ttl (zero: one hour), as JSON. It gives the guarantees of a wrapped handler:
 // one load at a time across processes, and no value from before an invalidation
 // that had returned when Load was called. In load, [FromContext] adds tags, sets
-// another TTL or keeps the value from being stored.
+// another TTL or keeps the value from being stored. They belong to this value
+// alone: a handler that calls Load names its own tags.
 //
 // key is a literal key, as [Key] takes it. The value's type is part of what it
 // is compared by: a value stored as another type is a miss. An error of load is
@@ -32,7 +33,7 @@ func Load[T any](ctx context.Context, c *Cache, key string, ttl time.Duration, l
 	if c.options.Disabled {
 		return load(ctx)
 	}
-	l.q = query{Ref: Ref{Key: key}, identity: sha256.Sum256(fmt.Appendf(nil, "load 1 %q %s", key, reflect.TypeFor[T]()))}
+	l.q = query{Ref: Ref{Key: key}, identity: sha256.Sum256(fmt.Appendf(nil, "load 1 %q %s", key, c.types.Of(reflect.TypeFor[T]())))}
 	return l.get(ctx)
 }
 
@@ -98,22 +99,15 @@ func (l *typed[T]) cause(ctx context.Context) error {
 // alone runs load for this caller only.
 func (l *typed[T]) alone(ctx context.Context) (T, error) {
 	ctx, control := withControl(ctx)
-	defer l.drop(ctx, control)
+	defer func() { _, _ = l.cache.drop(ctx, "", control.added()) }()
 	return l.load(ctx)
-}
-
-func (l *typed[T]) drop(ctx context.Context, control *Control) {
-	if targets := control.added(); len(targets) > 0 {
-		// A failure has been logged and is being retried.
-		_, _ = l.cache.drop(ctx, "", targets)
-	}
 }
 
 // run is the loader: it keeps the value for its caller, and returns it as an
 // entry if it may be shared.
 func (l *typed[T]) run(ctx context.Context, stamp Stamp, _ func()) *Entry {
 	ctx, control := withControl(ctx)
-	defer l.drop(ctx, control)
+	defer func() { _, _ = l.cache.drop(ctx, "", control.added()) }()
 	if l.value, l.err = l.load(ctx); l.err != nil {
 		return nil
 	}

@@ -131,3 +131,83 @@ func TestRedisStopsAndReturns(t *testing.T) {
 		t.Errorf("afterwards: %s, want a hit", got)
 	}
 }
+
+// TestLoadWithinItself: a load that asks for another answer under its own key, or
+// for what it is itself loading, does not wait for itself.
+func TestLoadWithinItself(t *testing.T) {
+	noLeak(t)
+	stores, _ := redisProcesses(t, 1)
+	c, _ := open(t, stores[0])
+	inner := func(context.Context) (string, error) { return "inner", nil }
+	h := routed(c.Handler(freshet.Rule{Key: "stats:{id}"}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v, err := freshet.Load(r.Context(), c, "stats:1", 0, inner)
+		fmt.Fprint(w, v, err)
+	})))
+	if w := send(t.Context(), h, "GET", "/items/1"); w.Body.String() != "inner<nil>" {
+		t.Errorf("a handler that loads under its own key: %q", w.Body)
+	}
+	v, err := freshet.Load(t.Context(), c, "k", 0, func(ctx context.Context) (string, error) {
+		return freshet.Load(ctx, c, "k", 0, inner)
+	})
+	if v != "inner" || err != nil {
+		t.Errorf("a load of itself: %q, %v", v, err)
+	}
+}
+
+// TestOneLoadBesideAnotherDeployment: an entry that was made otherwise, under the
+// same key, is a miss, and does not keep the lease from anybody.
+func TestOneLoadBesideAnotherDeployment(t *testing.T) {
+	noLeak(t)
+	stores, _ := redisProcesses(t, 3)
+	var caches []*freshet.Cache
+	for _, s := range stores {
+		c, _ := open(t, s)
+		caches = append(caches, c)
+	}
+	loadTwice(t, caches[0], "k", "older deployment")
+	var runs atomic.Int32
+	var all sync.WaitGroup
+	for _, c := range caches {
+		all.Go(func() {
+			v, err := freshet.Load(t.Context(), c, "k", 0, func(context.Context) (int, error) {
+				runs.Add(1)
+				time.Sleep(50 * time.Millisecond) // long enough for the others to come
+				return 7, nil
+			})
+			if v != 7 || err != nil {
+				t.Errorf("Load: %v, %v", v, err)
+			}
+		})
+	}
+	all.Wait()
+	if n := runs.Load(); n != 1 {
+		t.Errorf("loaded %d times, want once", n)
+	}
+}
+
+// TestCloseInTime: a store that hangs does not keep Close longer than its context.
+func TestCloseInTime(t *testing.T) {
+	server := redistest.Start(t)
+	store, err := redisstore.New(t.Context(), &redisstore.Options{Host: "127.0.0.1", Port: server.Port, SocketTimeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _ := open(t, store)
+	server.Freeze()
+	defer server.Thaw()
+	given, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	// It gives up, and leaves the question to the prober, which hangs.
+	if _, err := store.Lookup(given, freshet.Ref{Key: "k"}); err == nil {
+		t.Fatal("a frozen Redis answers")
+	}
+	_, _ = freshet.Load(given, c, "k", 0, func(context.Context) (int, error) { return 1, nil })
+	time.Sleep(100 * time.Millisecond)
+	ctx, end := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer end()
+	begun := time.Now()
+	_ = c.Close(ctx)
+	if took := time.Since(begun); took > 30*time.Second {
+		t.Errorf("Close took %v", took)
+	}
+}

@@ -1,13 +1,12 @@
 package freshet
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
+
+	"github.com/freshet-dev/freshet/internal/resolve"
 )
 
 // Defaults of a [Rule].
@@ -92,16 +91,7 @@ type Rule struct {
 
 // CallerByHeader returns a [Rule.Caller] that tells callers apart by a request
 // header such as Authorization, by a digest of it: keys never hold the secret.
-func CallerByHeader(name string) func(*http.Request) string {
-	return func(r *http.Request) string {
-		lines := r.Header.Values(name)
-		if len(lines) == 0 {
-			return ""
-		}
-		sum := sha256.Sum256([]byte(strings.Join(lines, ", ")))
-		return hex.EncodeToString(sum[:16])
-	}
-}
+func CallerByHeader(name string) func(*http.Request) string { return resolve.CallerByHeader(name) }
 
 // ErrReadInvalidates is wrapped by the error of a rule that gives invalidation
 // lists to a route that only reads.

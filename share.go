@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/freshet-dev/freshet/internal/flight"
 )
 
 // answer is what became of a shared load.
@@ -48,7 +50,14 @@ func (m moment) reaches(other moment) bool {
 // has not. So the load's moment does not reach the request's, and then the store
 // is asked: on boarding, by what is known of the answer, which is its key and
 // the rule's tags, and on landing by the tags that the handler has added.
+//
+// A load that asks for what it is itself loading, or for another answer under the
+// same key, would wait for itself: for its flight, or for its lease. It loads
+// alone.
 func (c *Cache) share(ctx context.Context, q *query, tags []string, found Found, load loader) (answer, error) {
+	if flight.Loading(ctx, [2]any{c, q.Ref}) {
+		return answer{}, nil
+	}
 	// Read before a load can begin, and after the request has: for the one who
 	// leads an owed invalidation may be missed, for the one who waits none is.
 	now := moment{found.Stamp, c.guard.owed.Added()}
@@ -108,7 +117,7 @@ func (c *Cache) lead(ctx context.Context, q *query, tags []string, found Found, 
 	if ctx.Err() != nil {
 		return answer{}, false
 	}
-	e := load(ctx, found.Stamp, func() {
+	e := load(flight.WithLoading(ctx, [2]any{c, q.Ref}), found.Stamp, func() {
 		shared = false
 		land(nil)
 		release()
@@ -126,22 +135,29 @@ func (c *Cache) await(ctx context.Context, q *query, tags []string, found Found)
 	// loaded by one process after another.
 	for range 3 {
 		lease = c.guard.lease(ctx, q.Ref, tags, found.Stamp)
-		if lease == nil || lease.Held() {
-			return lease, found, false
-		}
-		shared, err := lease.Wait(ctx)
-		if err != nil {
+		if lease == nil {
 			return nil, found, false
 		}
-		again, err := c.guard.lookup(ctx, q.Ref)
-		if err != nil {
-			// Without a stamp nothing can be filled, and none is better than
-			// the old one: it only makes the fill more likely to be refused.
-			return nil, found, !shared
+		shared := true
+		if !lease.Held() {
+			var err error
+			if shared, err = lease.Wait(ctx); err != nil {
+				return nil, found, false
+			}
 		}
-		found = c.own(q, again)
-		if found.Entry != nil || !shared {
-			return nil, found, found.Entry == nil
+		// The holder looks again, too: another may have filled and released
+		// between the look from before and the lease.
+		// Without a new stamp the old one serves: it only makes the fill more
+		// likely to be refused.
+		again, err := c.guard.lookup(ctx, q.Ref)
+		if err == nil {
+			found = c.own(q, again)
+		}
+		switch {
+		case lease.Held():
+			return lease, found, false
+		case err != nil, found.Entry != nil, !shared:
+			return nil, found, !shared && found.Entry == nil
 		}
 	}
 	return nil, found, false

@@ -370,3 +370,23 @@ func TestDeadlineOfAWaiter(t *testing.T) {
 		h.want(t, 1)
 	})
 }
+
+// TestFilledBeforeTheLease: between the look-up of one process and its lease,
+// another fills and releases. Nobody loads what is there already.
+func TestFilledBeforeTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h slow
+		stores := fakeProcesses(t, 2)
+		var handlers []http.Handler
+		for _, s := range stores {
+			c, _ := open(t, s)
+			handlers = append(handlers, routed(c.Handler(item, &h)))
+		}
+		late := stores[1].(*process)
+		late.then("Lookup", func() { send(t.Context(), handlers[0], "GET", "/items/1") })
+		if w := send(t.Context(), handlers[1], "GET", "/items/1"); w.Body.String() != "answer" {
+			t.Errorf("answer %q", w.Body)
+		}
+		h.want(t, 1)
+	})
+}

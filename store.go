@@ -166,9 +166,8 @@ type Store interface {
 type Leaser interface {
 	// Lease asks to be the process that loads ref under stamp. It takes over a
 	// lease whose holder has died, or whose load began before an invalidation
-	// that covers ref or tags. Where an entry under stamp or a newer one has
-	// been stored since the look-up, nobody is to load: the lease is not held
-	// and Wait returns at once.
+	// that covers ref or tags. Who gets it looks up once more: another may have
+	// filled and released between the look-up and this call.
 	Lease(ctx context.Context, ref Ref, tags []string, stamp Stamp) (Lease, error)
 }
 

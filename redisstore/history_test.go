@@ -172,12 +172,21 @@ func TestSyncSeesTrim(t *testing.T) {
 // everything.
 func TestUnknownMember(t *testing.T) {
 	r := new(replica)
-	r.add([]string{"!0123", "inf", "z:what", "7"})
+	r.add([]string{"!0123", "inf", "z:what", "7"}, 9)
 	if _, _, lost := r.since("k", nil, 6); lost {
 		t.Error("history is lost")
 	}
-	if member, version, _ := r.since("k", nil, 6); member == "" || version != 7 {
+	if member, version, _ := r.since("k", nil, 6); member == "" || version != 9 {
 		t.Errorf("the ban of a key is %q, %d", member, version)
+	}
+}
+
+// TestUnreadableVersion: nor is a ban lost whose version cannot be read.
+func TestUnreadableVersion(t *testing.T) {
+	r := new(replica)
+	r.add([]string{"t:tag", "1.7e+15"}, 9)
+	if member, _, _ := r.since("k", nil, 8); member == "" {
+		t.Error("nothing is banned")
 	}
 }
 

@@ -24,11 +24,8 @@ type lease struct {
 	at    place
 	args  []string // of acquire.lua, up to the last
 	held  bool
-	// filled says that there is nothing to wait for: the answer is stored.
-	filled bool
-
-	mu   sync.Mutex
-	keep *time.Timer // nil when not held, or released
+	mu    sync.Mutex
+	keep  *time.Timer // nil when not held, or released
 }
 
 // Lease implements [freshet.Leaser]. It costs one call.
@@ -46,7 +43,6 @@ func (s *Store) Lease(ctx context.Context, ref freshet.Ref, tags []string, stamp
 	if err != nil {
 		return nil, err
 	}
-	l.filled = left < 0
 	if l.held = left == 0; l.held {
 		l.mu.Lock()
 		l.keep = time.AfterFunc(keepEvery, l.renew)
@@ -62,7 +58,7 @@ func (l *lease) ask(ctx context.Context, take string) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	call := invocation{part: l.at.part, keys: []string{l.at.lease(), l.at.entry}, args: append(l.args[:len(l.args):len(l.args)], take)}
+	call := invocation{part: l.at.part, keys: []string{l.at.lease()}, args: append(l.args[:len(l.args):len(l.args)], take)}
 	left, err := acquireScript.run(ctx, client, call).AsInt64()
 	if err != nil {
 		return 0, failed("lease", err)
@@ -136,7 +132,7 @@ func (l *lease) Release(ctx context.Context, shared bool) {
 // makes the waiter ask again. A holder that dies announces nothing: its lease
 // runs out.
 func (l *lease) Wait(ctx context.Context) (shared bool, err error) {
-	if l.held || l.filled {
+	if l.held {
 		return true, nil
 	}
 	w := l.store.wakes.add(l.at.lease())

@@ -105,7 +105,7 @@ func (p *partition) sync(ctx context.Context, client rueidis.Client, seen uint64
 	if r.incarnation != c.incarnation {
 		r, seen = &replica{incarnation: c.incarnation}, 0
 	}
-	r.add(members)
+	r.add(members, c.version)
 	// The floor goes first, see since. Bans below it cover nothing that the
 	// floor itself does not.
 	if r.floor.Swap(c.banFloor) != c.banFloor {
@@ -118,8 +118,9 @@ func (p *partition) sync(ctx context.Context, client rueidis.Client, seen uint64
 
 var errReply = errors.New("a script of freshet gave an unexpected reply")
 
-// add takes over members and their versions, one after the other.
-func (r *replica) add(members []string) {
+// add takes over members and their versions, one after the other. No version is
+// newer than newest.
+func (r *replica) add(members []string, newest uint64) {
 	for i := 0; i < len(members); i += 2 {
 		member, score := members[i], members[i+1]
 		if strings.HasPrefix(member, "!") {
@@ -131,7 +132,7 @@ func (r *replica) add(members []string) {
 		}
 		if err != nil {
 			// Whatever it means, it may cover anything.
-			_ = r.bans.Add(ban.All, max(version, 1))
+			_ = r.bans.Add(ban.All, newest)
 		}
 	}
 }

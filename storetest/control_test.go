@@ -344,7 +344,6 @@ func fakeControls() []control {
 		defect("one lease for all refs", "lease/one holder"),
 		defect("no lease is taken over", "takeover/"),
 		defect("any invalidation takes leases", "lease/spared"),
-		defect("loads once more", "lease/filled meanwhile"),
 		defect("does not wait", "lease/waiters"),
 		defect("always shared", "lease/waiters"),
 		defect("wakes nobody", "lease/waiters", "takeover/key"),

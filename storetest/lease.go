@@ -18,7 +18,6 @@ func leaseChecks() []check {
 		{"lease/wait ends with its context", checkWaitCancelled},
 		{"lease/holder dies", checkHolderDies},
 		{"lease/spared", checkLeaseSpared},
-		{"lease/filled meanwhile", checkFilledMeanwhile},
 	}
 	for _, aim := range covering() {
 		list = append(list, check{"takeover/" + aim.name, func(t testing.TB, h Harness) {
@@ -251,29 +250,4 @@ func checkLeaseSpared(t testing.TB, h Harness) {
 		l.wantHeld(l.lease(l.b, r), false, "a lease after "+aim.target.String())
 	}
 	holder.Release(l.Context(), true)
-}
-
-// checkFilledMeanwhile: who looked up before a fill and asks for the lease after
-// it was released finds the answer there, and does not load once more.
-func checkFilledMeanwhile(t testing.TB, h Harness) {
-	l := newLeaseLab(t, h)
-	if l == nil {
-		return
-	}
-	for _, r := range []freshet.Ref{ref(subjectKey), variant(subjectKey, "0a")} {
-		late := l.lookup(l.b, r).Stamp
-		holder := l.lease(l.a, r)
-		l.fillUnder(l.a, r, late, entry("body", subjectTags()...))
-		holder.Release(l.Context(), true)
-		lease := l.leaseUnder(l.b, r, late)
-		l.wantHeld(lease, false, "the lease of an answer that is stored already")
-		if !l.wantWaited(l.wait(l.Context(), lease), "with the answer stored") {
-			l.Errorf("Wait says not shared although the answer is stored")
-		}
-		// What an invalidation has dropped is loaded again.
-		l.invalidate(l.a, freshet.Tag(subjectTags()[0]))
-		again := l.lease(l.b, r)
-		l.wantHeld(again, true, "the lease of an answer that has been dropped")
-		again.Release(l.Context(), true)
-	}
 }

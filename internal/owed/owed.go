@@ -4,6 +4,7 @@
 package owed
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -125,4 +126,14 @@ func (q *Queue[T]) Pay(targets []T, number uint64) (last bool) {
 	last = len(q.owed) == 0
 	q.some.Store(!last)
 	return last
+}
+
+// Distinct returns targets without repeats, in their order.
+func Distinct[T comparable](targets []T) []T {
+	seen := make(map[T]bool, len(targets))
+	return slices.DeleteFunc(slices.Clone(targets), func(t T) bool {
+		again := seen[t]
+		seen[t] = true
+		return again
+	})
 }

@@ -267,3 +267,16 @@ func (p *Plan) Write(r *http.Request, texts []*template.Template, yield func(n i
 		s.last = true
 	}
 }
+
+// CallerByHeader returns a Plan.Caller that tells callers apart by a digest of a
+// header's lines; a request without any is anonymous.
+func CallerByHeader(name string) func(*http.Request) string {
+	return func(r *http.Request) string {
+		lines := r.Header.Values(name)
+		if len(lines) == 0 {
+			return ""
+		}
+		sum := sha256.Sum256([]byte(strings.Join(lines, ", ")))
+		return hex.EncodeToString(sum[:16])
+	}
+}

@@ -6,4 +6,9 @@
 local c = ensure(ARGV[1])
 local since = '-inf'
 if c.inc == ARGV[2] then since = '(' .. ARGV[3] end
-return {format_control(c), redis.call('ZRANGE', TB, since, '+inf', 'BYSCORE', 'WITHSCORES')}
+local bans = redis.call('ZRANGE', TB, since, '+inf', 'BYSCORE', 'WITHSCORES')
+-- Servers differ in how they print a round number: 1.7e+15 is no version.
+for i = 2, #bans, 2 do
+	if string.sub(bans[i], -3) ~= 'inf' then bans[i] = string.format('%.0f', tonumber(bans[i])) end
+end
+return {format_control(c), bans}
