@@ -137,6 +137,10 @@ var answers = []struct {
 		w.Header().Set("X-Front", "handler")
 		_, _ = io.WriteString(w, "x")
 	}},
+	{"field from in front deleted", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Del("X-Front")
+		_, _ = io.WriteString(w, "x")
+	}},
 	{"controller", func(w http.ResponseWriter, _ *http.Request) {
 		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
 			panic(err)
@@ -233,6 +237,25 @@ func TestFrontIsNotStored(t *testing.T) {
 	for _, f := range fills[0].Header {
 		if f.Name == "X-Request-Id" || f.Name == "Set-Cookie" || f.Name == "Vary" {
 			t.Errorf("%s is stored", f.Name)
+		}
+	}
+}
+
+// Nor when the handler adds to the same field.
+func TestAddedToFront(t *testing.T) {
+	s := newSite(t)
+	s.handle("GET /x", freshet.Rule{Key: "x"}, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Add("Server-Timing", "db")
+		_, _ = io.WriteString(w, "x")
+	})
+	s.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Server-Timing", r.Header.Get("X-User"))
+		s.mux.ServeHTTP(w, r)
+	}))
+	for n, user := range []string{"alice", "bob"} {
+		r := s.want(s.get("/x", "X-User", user), []string{stored, hit}[n])
+		if diff := cmp.Diff([]string{user, "db"}, r.Header["Server-Timing"]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", user, diff)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/freshet-dev/freshet/internal/capture"
 	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
 
@@ -13,7 +14,7 @@ import (
 // now shares the load of another; it is empty for a hit.
 func serve(w http.ResponseWriter, r *http.Request, e *Entry, collapsed string, now time.Time) {
 	h := w.Header()
-	setFields(h, e)
+	capture.Restore(h, e.Header)
 	if collapsed == "" {
 		age := max(0, now.Sub(e.Loaded))
 		own := []string{strconv.FormatInt(int64(age/time.Second), 10), rfc9111.HitStatus(e.TTL - age)}
@@ -34,25 +35,6 @@ func serve(w http.ResponseWriter, r *http.Request, e *Entry, collapsed string, n
 		// bytes of the string are safe with it. A client that has gone away is
 		// no error of ours.
 		_, _ = w.Write(unsafe.Slice(unsafe.StringData(e.Body), len(e.Body)))
-	}
-}
-
-// setFields sets the header of e. All values share one array; the slices are
-// capped, so that adding to one does not overwrite the next.
-func setFields(h http.Header, e *Entry) {
-	lines := make([]string, len(e.Header))
-	for i := 0; i < len(e.Header); {
-		name, from := e.Header[i].Name, i
-		for ; i < len(e.Header) && e.Header[i].Name == name; i++ {
-			lines[i] = e.Header[i].Value
-		}
-		h[name] = lines[from:i:i]
-	}
-	for _, name := range [...]string{"Content-Type", "Date"} {
-		if _, set := h[name]; !set {
-			// The handler wanted none; net/http must not make one up now.
-			h[name] = nil
-		}
 	}
 }
 

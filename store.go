@@ -39,7 +39,9 @@ type Ref struct {
 	Variant string
 }
 
-// Field is one header field of an answer, with its name in canonical form.
+// Field is one line of an answer's header, with its name in canonical form. A mark
+// before the name says that the line is added to (>) what middleware in front has
+// set, or that the field is taken out of it (<).
 type Field = struct{ Name, Value string }
 
 // Identity is the digest of everything an answer depends on. It is compared on

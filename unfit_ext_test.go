@@ -45,6 +45,9 @@ func TestNotStored(t *testing.T) {
 		{"vary", with("Vary", "Accept-Encoding"), "vary"},
 		{"vary half covered", with("Vary", "accept, Origin"), "vary"},
 		{"vary star", with("Vary", "*"), "vary"},
+		{"set-cookie in lower case", with("set-cookie", "a=b"), "set-cookie"},
+		{"private in lower case", with("cache-control", "private"), "cache-control"},
+		{"vary in lower case", with("vary", "Origin"), "vary"},
 		{"trailer", with("Trailer", "X-Sum"), "trailer"},
 		{"trailer by prefix", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "x")
@@ -99,6 +102,22 @@ func TestNotStored(t *testing.T) {
 				t.Errorf("filled %v", fills)
 			}
 		})
+	}
+}
+
+// What the handler says counts, though middleware in front has said the same.
+func TestVaryAsInFront(t *testing.T) {
+	s := newSite(t)
+	s.handle("GET /x", freshet.Rule{Key: "x"}, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Accept-Language")
+		_, _ = io.WriteString(w, r.Header.Get("Accept-Language"))
+	})
+	s.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Accept-Language")
+		s.mux.ServeHTTP(w, r)
+	}))
+	for _, language := range []string{"de", "fr"} {
+		s.wantBody(s.get("/x", "Accept-Language", language), `fwd=uri-miss; detail="vary"`, language)
 	}
 }
 

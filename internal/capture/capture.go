@@ -6,7 +6,9 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
@@ -18,8 +20,9 @@ import (
 type Writer struct {
 	// Status is the answer's, 0 until the handler has set it.
 	Status int
-	// Sent is the header as it was when the status was set, nil before. What is
-	// added to it reaches the client while nothing has been sent yet.
+	// Sent is the header as it was when the status was set, with canonical names;
+	// nil before. What is added to it reaches the client while nothing has been
+	// sent yet.
 	Sent http.Header
 	// Body is what has been held back.
 	Body []byte
@@ -28,7 +31,7 @@ type Writer struct {
 	before func() // called once, right before anything reaches w
 	limit  int64
 
-	outer   http.Header // what stood in w's header when the handler began
+	outer   http.Header // what stood in w's header when the handler began, see fromOuter
 	header  http.Header // what the handler sees
 	passing bool        // bytes go straight to w
 }
@@ -38,14 +41,30 @@ type Writer struct {
 func New(w http.ResponseWriter, limit int64, before func()) *Writer {
 	// The header is kept apart from what middleware in front has set for this
 	// request alone (a request id, say): that must not be stored.
-	return &Writer{w: w, before: before, limit: limit, outer: clone(w.Header()), header: clone(w.Header())}
+	outer := canonical(w.Header())
+	for _, lines := range outer {
+		for i, line := range lines {
+			lines[i] = strings.Clone(line)
+		}
+	}
+	return &Writer{w: w, before: before, limit: limit, outer: outer, header: canonical(outer)}
 }
 
-func clone(h http.Header) http.Header {
+// canonical returns a copy of h in which the fields whose names were put in the
+// map as they are have their canonical name: under another one nothing here would
+// find a set-cookie, and the client would.
+func canonical(h http.Header) http.Header {
 	if len(h) == 0 {
 		return make(http.Header)
 	}
-	return h.Clone()
+	c := h.Clone()
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		if proper := http.CanonicalHeaderKey(name); proper != name {
+			c[proper] = append(c[proper], c[name]...)
+			delete(c, name)
+		}
+	}
+	return c
 }
 
 // Header implements http.ResponseWriter.
@@ -68,7 +87,7 @@ func (c *Writer) WriteHeader(status int) {
 		c.w.WriteHeader(status)
 		replace(c.w.Header(), c.outer)
 	default:
-		c.Status, c.Sent = status, clone(c.header)
+		c.Status, c.Sent = status, canonical(c.header)
 		if status == http.StatusSwitchingProtocols {
 			c.pass()
 		}

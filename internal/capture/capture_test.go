@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // newWriter returns a writer for w and counts what it calls before.
@@ -91,7 +92,14 @@ func TestUnfit(t *testing.T) {
 		{"cookie added", func(c *Writer) { c.Header().Add("Set-Cookie", "b=2") }, "set-cookie"},
 		{"trailer", func(c *Writer) { c.Header().Set("Trailer", "X") }, "trailer"},
 		{"private", func(c *Writer) { c.Header().Set("Cache-Control", "private") }, "cache-control"},
-		{"vary added", func(c *Writer) { c.Header().Add("Vary", "Accept") }, "vary"},
+		{"covered vary added", func(c *Writer) { c.Header().Add("Vary", "Accept") }, ""},
+		{"vary added", func(c *Writer) { c.Header().Add("Vary", "Origin") }, "vary"},
+		{"vary as in front", func(c *Writer) { c.Header().Set("Vary", "Origin") }, "vary"},
+		{"vary overwritten in place", func(c *Writer) { c.Header()["Vary"][0] = "Cookie" }, "vary"},
+		{"cookie as in front", func(c *Writer) { c.Header().Set("Set-Cookie", "a=1") }, "set-cookie"},
+		{"lower-case cookie", func(c *Writer) { c.Header()["set-cookie"] = []string{"b=2"} }, "set-cookie"},
+		{"lower-case private", func(c *Writer) { c.Header()["cache-control"] = []string{"private"} }, "cache-control"},
+		{"lower-case vary", func(c *Writer) { c.Header()["vary"] = []string{"Origin"} }, "vary"},
 	}
 	for _, tt := range tests {
 		w := httptest.NewRecorder()
@@ -178,5 +186,55 @@ func TestFinishFor(t *testing.T) {
 		if w.Code != tt.want || *calls != 1 {
 			t.Errorf("%s: status %d, want %d; %d calls", name, w.Code, tt.want, *calls)
 		}
+	}
+}
+
+// What the handler does to fields from in front is stored, not what it finds there.
+func TestFieldsOverOuter(t *testing.T) {
+	tests := []struct {
+		name    string
+		handler func(http.Header)
+		want    []Field
+		hit     http.Header // where "bob" stood in front
+	}{
+		{"untouched", func(http.Header) {}, nil, http.Header{"X-A": {"bob"}}},
+		{"replaced", func(h http.Header) { h.Set("X-A", "1") }, []Field{{"X-A", "1"}}, http.Header{"X-A": {"1"}}},
+		{"set to the same", func(h http.Header) { h.Set("X-A", "alice") }, []Field{{"X-A", "alice"}}, http.Header{"X-A": {"alice"}}},
+		{"added to", func(h http.Header) { h.Add("X-A", "1"); h.Add("X-A", "2") },
+			[]Field{{">X-A", "1"}, {">X-A", "2"}}, http.Header{"X-A": {"bob", "1", "2"}}},
+		{"added to in lower case", func(h http.Header) { h["x-a"] = []string{"1"} },
+			[]Field{{">X-A", "1"}}, http.Header{"X-A": {"bob", "1"}}},
+		{"deleted", func(h http.Header) { h.Del("X-A") }, []Field{{"<X-A", ""}}, http.Header{}},
+		{"deleted and set", func(h http.Header) { h.Del("X-A"); h.Add("X-A", "1") }, []Field{{"X-A", "1"}}, http.Header{"X-A": {"1"}}},
+		{"a Vary of its own", func(h http.Header) { h.Set("Vary", "Accept") },
+			[]Field{{">Vary", "Accept"}}, http.Header{"X-A": {"bob"}, "Vary": {"Accept"}}},
+		{"no name of a field", func(h http.Header) { h[">X-A"] = []string{"1"}; h["a b"] = []string{"1"} }, nil, http.Header{"X-A": {"bob"}}},
+	}
+	for _, tt := range tests {
+		w := httptest.NewRecorder()
+		w.Header().Set("X-A", "alice")
+		c, _ := newWriter(w, 10)
+		tt.handler(c.Header())
+		c.WriteHeader(http.StatusOK)
+		got := c.Fields()
+		if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: fields (-want +got):\n%s", tt.name, diff)
+		}
+		h := http.Header{"X-A": {"bob"}}
+		Restore(h, got)
+		tt.hit["Date"], tt.hit["Content-Type"] = nil, nil
+		if diff := cmp.Diff(tt.hit, h); diff != "" {
+			t.Errorf("%s: hit (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// What stands in front on a hit keeps its Vary, and its array.
+func TestRestoreKeepsVary(t *testing.T) {
+	front := append(make([]string, 0, 2), "Origin")
+	h := http.Header{"Vary": front}
+	Restore(h, []Field{{">Vary", "Accept"}})
+	if diff := cmp.Diff([]string{"Origin", "Accept"}, h["Vary"]); diff != "" || front[:2][1] != "" {
+		t.Errorf("Vary (-want +got):\n%s, array in front %q", diff, front[:2])
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
@@ -18,7 +19,7 @@ func (c *Writer) Unfit(vary []string) string {
 	switch {
 	case !c.Whole():
 		return "incomplete"
-	case c.own("Set-Cookie") != nil:
+	case len(c.own("Set-Cookie")) > 0:
 		return "set-cookie"
 	case c.trailers():
 		return "trailer"
@@ -45,13 +46,30 @@ func (c *Writer) trailers() bool {
 	return false
 }
 
-// own returns the lines of a field, unless all of them stood there before the
-// handler began.
+// own returns the lines of a field that the handler has set, be it to what stood
+// there before it began.
 func (c *Writer) own(name string) []string {
-	if lines := c.Sent[name]; !slices.Equal(lines, c.outer[name]) {
+	lines := c.Sent[name]
+	if !slices.ContainsFunc(lines, func(line string) bool { return c.fromOuter(name, line) }) {
 		return lines
 	}
-	return nil
+	var own []string
+	for _, line := range lines {
+		if !c.fromOuter(name, line) {
+			own = append(own, line)
+		}
+	}
+	return own
+}
+
+// fromOuter reports whether a line of a field is one that stood there before the
+// handler began. The bytes of those are copies made for this writer alone, so
+// that it can tell a line left in place from an equal one that the handler has
+// set: a Vary of the handler's must count though middleware has set the same.
+func (c *Writer) fromOuter(name, line string) bool {
+	return slices.ContainsFunc(c.outer[name], func(before string) bool {
+		return len(before) == len(line) && unsafe.StringData(before) == unsafe.StringData(line)
+	})
 }
 
 // Complete adds to the header what net/http would add on its way out, and a
@@ -79,23 +97,78 @@ func (c *Writer) Complete(now time.Time) {
 	}
 }
 
-// Field is one line of a header.
+// Field is one line of a stored header. The name may begin with a mark, which no
+// name of a field can; without one the lines replace what stands there on a hit.
 type Field = struct{ Name, Value string }
 
+const (
+	// added marks lines that come after those of middleware in front.
+	added = '>'
+	// removed marks a field of middleware in front that the handler has deleted.
+	removed = '<'
+)
+
 // Fields returns the header as it is stored: without what belongs to the
-// connection, and without what stood there before the handler began. Lines are
-// sorted by name; those of one name keep their order.
+// connection, and without the lines that stood there before the handler began.
+// It is sorted by name; lines of one name keep their order. Names that net/http
+// would not send are left out.
 func (c *Writer) Fields() []Field {
 	hopByHop := rfc9111.HopByHop(c.Sent)
 	kept := make([]Field, 0, len(c.Sent))
-	for name := range c.Sent {
-		if hopByHop(name) || name == "Set-Cookie" {
+	for name, lines := range c.Sent {
+		if hopByHop(name) || !rfc9111.Token(name) {
 			continue
 		}
-		for _, line := range c.own(name) {
-			kept = append(kept, Field{Name: name, Value: line})
+		own, stored := c.own(name), name
+		if len(own) < len(lines) || name == "Vary" && c.outer[name] == nil {
+			// Vary: what is in front may add to it for some requests only, as
+			// it does for those from another origin.
+			stored = string(added) + name
+		}
+		for _, line := range own {
+			kept = append(kept, Field{Name: stored, Value: line})
+		}
+	}
+	for name := range c.outer {
+		if len(c.Sent[name]) == 0 && !hopByHop(name) {
+			kept = append(kept, Field{Name: string(removed) + name})
 		}
 	}
 	slices.SortStableFunc(kept, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
 	return kept
+}
+
+// Restore does to h what the handler did whose Fields these are. All values share
+// one array; the slices are capped, so that adding to one does not overwrite the
+// next.
+func Restore(h http.Header, fields []Field) {
+	lines := make([]string, len(fields))
+	for i := 0; i < len(fields); {
+		name, from := fields[i].Name, i
+		for ; i < len(fields) && fields[i].Name == name; i++ {
+			lines[i] = fields[i].Value
+		}
+		if name != "" && (name[0] == added || name[0] == removed) {
+			restoreMarked(h, name, lines[from:i])
+			continue
+		}
+		h[name] = lines[from:i:i]
+	}
+	for _, name := range [...]string{"Content-Type", "Date"} {
+		if _, set := h[name]; !set {
+			// The handler wanted none; net/http must not make one up now.
+			h[name] = nil
+		}
+	}
+}
+
+// restoreMarked is apart from Restore to keep the common hit's loop small.
+func restoreMarked(h http.Header, marked string, lines []string) {
+	name := marked[1:]
+	if marked[0] == removed {
+		delete(h, name)
+		return
+	}
+	// A new array: the one in place may be somebody else's.
+	h[name] = slices.Concat(h[name], lines)
 }
