@@ -65,7 +65,7 @@ func New(store Store, o *Options) (*Cache, error) {
 
 // Close makes one last attempt to deliver invalidations that the store has not
 // taken yet, within ctx, and closes the store. Handlers that are still running
-// must have finished before. The error says what could not be delivered. Only
+// must have finished before. The error says how many could not be. Only
 // the first call does anything.
 func (c *Cache) Close(ctx context.Context) error {
 	if c.options.Disabled {

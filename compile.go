@@ -168,6 +168,14 @@ func (c *compiler) template(field, text string, parse func(string) (*template.Te
 		return nil
 	}
 	if c.requests.Key != nil {
+		for _, p := range t.Placeholders() {
+			for _, k := range c.requests.Key.Placeholders() {
+				if p.Name == k.Name && p.Type != "" && k.Type != "" && p.Type != k.Type {
+					c.fail(field, "{%s} in %q is of type %s, and of type %s in the key: a value has one type within a rule", p.Name, text, p.Type, k.Type)
+					return nil
+				}
+			}
+		}
 		// A value has one type within a rule. Otherwise a write to /users/007
 		// would drop user_007_* while the reads of user 7 are kept as user_7_*.
 		t = t.Adopt(c.requests.Key)

@@ -31,6 +31,7 @@ func TestRuleErrors(t *testing.T) {
 		{"{} without pattern", "", freshet.Rule{Key: "p:{}"}, "Key", "not known here"},
 		{"bad template", "GET /x", freshet.Rule{Key: "p:{x"}, "Key", "unclosed {"},
 		{"bad type", "GET /{x}", freshet.Rule{Key: "p:{x:float}"}, "Key", "unknown type"},
+		{"another type than in the key", "PUT /{id}", freshet.Rule{Key: "i:{:int}", Invalidate: []string{"x:{id:str}"}}, "Invalidate", "one type within a rule"},
 		{"glob in a key", "GET /x", freshet.Rule{Key: "p:*"}, "Key", "glob syntax"},
 		{"bad glob", "PUT /x", freshet.Rule{InvalidateMatch: []string{"p[a"}}, "InvalidateMatch", "[ is not closed"},
 		{"lone backslash", "PUT /x", freshet.Rule{InvalidateMatch: []string{`p\`}}, "InvalidateMatch", "escapes nothing"},
