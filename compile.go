@@ -168,14 +168,6 @@ func (c *compiler) template(field, text string, parse func(string) (*template.Te
 		return nil
 	}
 	if c.requests.Key != nil {
-		for _, p := range t.Placeholders() {
-			for _, k := range c.requests.Key.Placeholders() {
-				if p.Name == k.Name && p.Type != "" && k.Type != "" && p.Type != k.Type {
-					c.fail(field, "{%s} in %q is of type %s, and of type %s in the key: a value has one type within a rule", p.Name, text, p.Type, k.Type)
-					return nil
-				}
-			}
-		}
 		// A value has one type within a rule. Otherwise a write to /users/007
 		// would drop user_007_* while the reads of user 7 are kept as user_7_*.
 		t = t.Adopt(c.requests.Key)
@@ -192,10 +184,25 @@ func (c *compiler) template(field, text string, parse func(string) (*template.Te
 	return t
 }
 
-// source checks that a request can have a value for p.
+// keyType returns the type that the key states for the placeholder name, if any.
+func (c *compiler) keyType(name string) string {
+	if c.requests.Key != nil {
+		for _, p := range c.requests.Key.Placeholders() {
+			if p.Name == name {
+				return p.Type
+			}
+		}
+	}
+	return ""
+}
+
+// source checks that a request can have a value for p, of the type that the key
+// gives it.
 func (c *compiler) source(p template.Placeholder) error {
 	path := slices.Contains(c.route.Wildcards, p.Name)
-	switch {
+	switch other := c.keyType(p.Name); {
+	case other != "" && other != p.Type:
+		return fmt.Errorf("it is of type %s here and of type %s in the key: a value has one type within a rule", p.Type, other)
 	case p.Name == resolve.CallerName && c.Caller == nil && !path && !slices.Contains(c.Query, resolve.CallerName):
 		return errors.New("it needs Rule.Caller, which tells callers apart")
 	case path, c.route.Path == "", c.Params != nil, p.HasDefault, p.Name == resolve.CallerName, slices.Contains(c.Query, p.Name):

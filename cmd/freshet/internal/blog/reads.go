@@ -1,23 +1,29 @@
 package blog
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 
 	"github.com/freshet-dev/freshet/cmd/freshet/internal/blog/blogdb"
 )
 
-func (a *API) getPost(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "post_id")
+// show answers with what find returns for the id that the path names.
+func show[T any](w http.ResponseWriter, r *http.Request, wildcard string, find func(context.Context, int64) (T, error)) error {
+	id, err := pathID(r, wildcard)
 	if err != nil {
 		return err
 	}
-	post, err := a.db.Post(r.Context(), id)
+	found, err := find(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	reply(w, http.StatusOK, post)
+	reply(w, http.StatusOK, found)
 	return nil
+}
+
+func (a *API) getPost(w http.ResponseWriter, r *http.Request) error {
+	return show(w, r, "post_id", a.db.Post)
 }
 
 func (a *API) getLatestPosts(w http.ResponseWriter, r *http.Request) error {
@@ -45,16 +51,7 @@ func (a *API) getAuthorPosts(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) getAuthorStats(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "user_id")
-	if err != nil {
-		return err
-	}
-	stats, err := a.db.AuthorStats(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	reply(w, http.StatusOK, stats)
-	return nil
+	return show(w, r, "user_id", a.db.AuthorStats)
 }
 
 // userPosts is one page of a user's posts with its place.
@@ -98,16 +95,7 @@ func (a *API) getUserPost(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) getProfile(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "user_id")
-	if err != nil {
-		return err
-	}
-	profile, err := a.db.Profile(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	reply(w, http.StatusOK, profile)
-	return nil
+	return show(w, r, "user_id", a.db.Profile)
 }
 
 func (a *API) getEmployees(w http.ResponseWriter, r *http.Request) error {
