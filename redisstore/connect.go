@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -42,7 +43,7 @@ func (s *Store) connect(first chan<- error) {
 
 // dial makes a client, which dials at once.
 func (s *Store) dial() (rueidis.Client, error) {
-	client, err := rueidis.NewClient(s.settings.clientOption(s.life))
+	client, err := rueidis.NewClient(s.settings.clientOption(s.life, s.layout.uses))
 	if err == nil && s.settings.mode == modeCluster && client.Mode() != rueidis.ClientModeCluster {
 		err = errNotCluster
 	}
@@ -93,7 +94,7 @@ func (s *settings) refused(err error) error {
 // have had no answer for Dialer.KeepAlive, and closes those on which none comes
 // within ConnWriteTimeout. TCP's own keep-alive, which the client would derive
 // from the same field, is set apart from it when dialling.
-func (s *settings) clientOption(life context.Context) rueidis.ClientOption {
+func (s *settings) clientOption(life context.Context, uses *atomic.Uint64) rueidis.ClientOption {
 	shared, log2 := s.sharedConnections()
 	option := rueidis.ClientOption{
 		InitAddress:       s.addresses,
@@ -103,7 +104,7 @@ func (s *settings) clientOption(life context.Context) rueidis.ClientOption {
 		ClientName:        "freshet",
 		TLSConfig:         s.tls,
 		Dialer:            net.Dialer{Timeout: s.connectTimeout, KeepAlive: s.healthCheck},
-		DialCtxFn:         s.dialer(life),
+		DialCtxFn:         s.dialer(life, uses),
 		ConnWriteTimeout:  s.socketTimeout,
 		PipelineMultiplex: log2,
 		BlockingPoolSize:  s.maxConnections - shared,
@@ -140,8 +141,9 @@ func (s *settings) sharedConnections() (n, log2 int) {
 }
 
 // dialer returns the function that opens connections, which gives up when life
-// ends.
-func (s *settings) dialer(life context.Context) func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
+// ends. Their first uses are counted in uses, unless failovers are trusted: then
+// it stays 0, and the fence never has anything to ask.
+func (s *settings) dialer(life context.Context, uses *atomic.Uint64) func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
 	keepAlive := 15 * time.Second
 	if !s.keepAlive {
 		keepAlive = -1
@@ -152,10 +154,15 @@ func (s *settings) dialer(life context.Context) func(context.Context, string, *n
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(life, cancel)()
+		dial := d.DialContext
 		if secure != nil {
-			return (&tls.Dialer{NetDialer: &d, Config: secure}).DialContext(ctx, network, address)
+			dial = (&tls.Dialer{NetDialer: &d, Config: secure}).DialContext
 		}
-		return d.DialContext(ctx, network, address)
+		conn, err := dial(ctx, network, address)
+		if err != nil || !s.fence {
+			return conn, err
+		}
+		return &countedConn{Conn: conn, uses: uses}, nil
 	}
 }
 

@@ -40,8 +40,8 @@ func configured(getenv func(string) string) bool {
 
 // OptionsFromEnv reads the variables REDIS_CACHE_URL, HOST, PORT, USERNAME,
 // PASSWORD, DB, TLS, SENTINEL, CLUSTER, NAMESPACE, MAX_CONNECTIONS,
-// SOCKET_TIMEOUT, CONNECT_TIMEOUT, RETRY_ON_TIMEOUT, KEEPALIVE and
-// HEALTH_CHECK_INTERVAL. They mean what the fields of [Options] do; empty ones
+// SOCKET_TIMEOUT, CONNECT_TIMEOUT, RETRY_ON_TIMEOUT, KEEPALIVE,
+// HEALTH_CHECK_INTERVAL and AFTER_FAILOVER. They mean what the fields of [Options] do; empty ones
 // count as absent. Durations are "5s" or "0.5", which are seconds; switches
 // true, yes, on and 1, or false, no, off and 0. The error names every variable
 // that cannot be used.
@@ -64,6 +64,7 @@ func OptionsFromEnv(getenv func(string) string) (*Options, error) {
 		DisableRetryOnTimeout: !e.flag("RETRY_ON_TIMEOUT", true),
 		DisableKeepAlive:      !e.flag("KEEPALIVE", true),
 		HealthCheckInterval:   e.interval("HEALTH_CHECK_INTERVAL"),
+		AfterFailover:         e.text("AFTER_FAILOVER"),
 	}
 	_, err := o.settings()
 	if err := errors.Join(append(e.errs, err)...); err != nil {

@@ -42,7 +42,7 @@ func (s *Store) Fill(ctx context.Context, ref freshet.Ref, stamp freshet.Stamp, 
 	if err != nil {
 		return freshet.Expired, failed("fill", err)
 	}
-	return at.part.outcome(ctx, client, code)
+	return s.outcome(ctx, client, at.part, code)
 }
 
 // refuses returns what the replica knows about a fill: Stored if nothing.
@@ -80,7 +80,7 @@ func (p place) fill(stamp freshet.Stamp, value string, ttl time.Duration) invoca
 }
 
 // outcome translates the result of fill.lua.
-func (p *partition) outcome(ctx context.Context, client rueidis.Client, code string) (freshet.Outcome, error) {
+func (s *Store) outcome(ctx context.Context, client rueidis.Client, p *partition, code string) (freshet.Outcome, error) {
 	switch code {
 	case "stored":
 		return freshet.Stored, nil
@@ -93,7 +93,8 @@ func (p *partition) outcome(ctx context.Context, client rueidis.Client, code str
 	case "lost":
 		// Lookups read the control record alone and would not notice: without
 		// this, nothing could be filled until the next invalidation.
-		if err := p.repair(ctx, client); err != nil {
+		err := s.vouched(ctx, client, p, func() error { return p.repair(ctx, client) })
+		if err != nil {
 			return freshet.Expired, failed("repairing lost metadata", err)
 		}
 	}

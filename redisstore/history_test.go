@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/rueidis"
+
 	"github.com/freshet-dev/freshet"
 	"github.com/freshet-dev/freshet/internal/redistest"
 )
@@ -152,14 +154,20 @@ func TestSyncSeesTrim(t *testing.T) {
 	}
 	ref := freshet.Ref{Key: "k"}
 	at := reader.layout.place(ref)
-	values, err := client.Do(t.Context(), at.read(client)).ToArray()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, _ := values[1].ToString()
-	c, _ := parseControl(text)
-	drop(t, s, freshet.Tag("other"))
-	known, c, err := at.part.catchUp(t.Context(), client, c)
+	var values []rueidis.RedisMessage
+	var known *replica
+	var c control
+	err = reader.vouched(t.Context(), client, at.part, func() error {
+		values, err = client.Do(t.Context(), at.read(client)).ToArray()
+		if err != nil {
+			return err
+		}
+		text, _ := values[1].ToString()
+		c, _ = parseControl(text)
+		drop(t, s, freshet.Tag("other"))
+		known, c, err = at.part.catchUp(t.Context(), client, c)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,13 +199,13 @@ func TestUnreadableVersion(t *testing.T) {
 }
 
 func TestParseControl(t *testing.T) {
-	c, ok := parseControl("f1:00000000000000ab:5:4:3:2:1")
+	c, ok := parseControl("f2:00000000000000ab:5:4:3:2:1:0f")
 	if want := (control{0xab, 5, 4, 3, 2}); !ok || c != want {
 		t.Errorf("%+v, %v; want %+v", c, ok, want)
 	}
 	for _, text := range []string{
-		"", "f1:", "f2:00000000000000ab:5:4:3:2:1", "f1:00000000000000ab:5:4:3:2", "f1:xy:5:4:3:2:1", "f1:ab:5:4::2:1",
-		"f1:ab:-5:4:3:2:1", "f1:ab:5:4:3:2.5:1",
+		"", "f2:", "f1:00000000000000ab:5:4:3:2:1:0f", "f2:00000000000000ab:5:4:3:2", "f2:xy:5:4:3:2:1:0f", "f2:ab:5:4::2:1:0f",
+		"f2:ab:-5:4:3:2:1:0f", "f2:ab:5:4:3:2.5:1:0f",
 	} {
 		if c, ok := parseControl(text); ok || c != (control{}) {
 			t.Errorf("%q is read as %+v", text, c)

@@ -106,8 +106,18 @@ func (s *Store) Valid(ctx context.Context, ref freshet.Ref, tags []string, stamp
 		return false, err
 	}
 	at := s.layout.place(ref)
+	var valid bool
+	err = s.vouched(ctx, client, at.part, func() (err error) {
+		valid, err = at.valid(ctx, client, ref, tags, stamp)
+		return err
+	})
+	return valid && err == nil, err
+}
+
+// valid makes one attempt at validating.
+func (p place) valid(ctx context.Context, client rueidis.Client, ref freshet.Ref, tags []string, stamp freshet.Stamp) (bool, error) {
 	reply, err := validScript.run(ctx, client, invocation{
-		part: at.part, args: []string{hex16(stamp.Incarnation), at.member()},
+		part: p.part, args: []string{hex16(stamp.Incarnation), p.member()},
 	}).ToAny()
 	parts, ok := reply.([]any)
 	switch {
@@ -124,7 +134,7 @@ func (s *Store) Valid(ctx context.Context, ref freshet.Ref, tags []string, stamp
 	if err != nil {
 		return false, failed("validate", errReply)
 	}
-	known, c, err := at.part.catchUp(ctx, client, c)
+	known, c, err := p.part.catchUp(ctx, client, c)
 	if err != nil {
 		return false, failed("synchronising invalidations", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/freshet-dev/freshet"
 	"github.com/freshet-dev/freshet/internal/ban"
@@ -22,7 +23,8 @@ import (
 //	                   that name their generation, then their number
 //	<key>#l            a lease: see lease.lua
 //	freshet#ctl        the control record:
-//	                   f1:incarnation:version:banVersion:keyFloor:banFloor:horizon
+//	                   f2:incarnation:version:banVersion:keyFloor:banFloor:horizon:server,
+//	                   the last names the server on which the incarnation began
 //	freshet#tb         zset: when was each tag, pattern, everything last banned?
 //	                   ban.Tag, ban.Glob and ban.All members by version, and
 //	                   "!<incarnation>" at +inf
@@ -32,7 +34,8 @@ import (
 // Everything has a TTL, the three control keys that of the last entry to expire
 // and an hour. They depend on each other: the zsets are believed only with the
 // incarnation of the record in them, and without the record nothing is. So
-// losing any of them starts a new incarnation, in which every lookup misses.
+// losing any of them starts a new incarnation, in which every lookup misses; and
+// so does coming to another server with them, see fence.go.
 const (
 	variantInfix = "#v:"
 	markerSuffix = "#v"
@@ -64,6 +67,7 @@ type layout struct {
 	parts []*partition
 	scope string // a glob that matches every key of the namespace
 	wake  string // the channel of released leases
+	uses  *atomic.Uint64
 }
 
 func newLayout(namespace string, cluster bool) layout {
@@ -71,14 +75,14 @@ func newLayout(namespace string, cluster bool) layout {
 	if namespace != "" {
 		plain = namespace + ":"
 	}
-	l := layout{wake: plain + wakeName, scope: plain + "*"}
+	l := layout{wake: plain + wakeName, scope: plain + "*", uses: new(atomic.Uint64)}
 	if !cluster {
-		l.parts = []*partition{newPartition(plain)}
+		l.parts = []*partition{newPartition(plain, l.uses)}
 		return l
 	}
 	l.scope = "{" + plain + "*"
 	for i := range partitions {
-		l.parts = append(l.parts, newPartition("{"+plain+strconv.Itoa(i)+"}:"))
+		l.parts = append(l.parts, newPartition("{"+plain+strconv.Itoa(i)+"}:", l.uses))
 	}
 	return l
 }

@@ -22,21 +22,35 @@ import (
 // An invalidation that returned before 1 is in the record, so after 2 in the
 // replica, so 3 sees it. One that runs later than 1 may be seen, too: it then
 // costs a hit that would have been allowed, never the other way round. The
-// stamp is the record's, from before any load that it is used for.
+// stamp is the record's, from before any load that it is used for. All of it is
+// done again when it may have met another server, see fence.go.
 func (s *Store) Lookup(ctx context.Context, ref freshet.Ref) (freshet.Found, error) {
 	ctx, client, err := s.begin(ctx)
 	if err != nil {
 		return freshet.Found{}, err
 	}
 	at := s.layout.place(ref)
-	values, err := client.Do(ctx, at.read(client)).ToArray()
+	var found freshet.Found
+	err = s.vouched(ctx, client, at.part, func() (err error) {
+		found, err = at.lookup(ctx, client, ref)
+		return err
+	})
+	if err != nil {
+		return freshet.Found{}, err
+	}
+	return found, nil
+}
+
+// lookup makes one attempt at a lookup.
+func (p place) lookup(ctx context.Context, client rueidis.Client, ref freshet.Ref) (freshet.Found, error) {
+	values, err := client.Do(ctx, p.read(client)).ToArray()
 	if err != nil {
 		return freshet.Found{}, failed("look-up", err)
 	}
 	text, _ := values[1].ToString()
 	// What is no record names incarnation 0, which nobody has: it is repaired.
 	c, _ := parseControl(text)
-	known, c, err := at.part.catchUp(ctx, client, c)
+	known, c, err := p.part.catchUp(ctx, client, c)
 	if err != nil {
 		return freshet.Found{}, failed("synchronising invalidations", err)
 	}

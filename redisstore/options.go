@@ -59,6 +59,11 @@ type Options struct {
 	// HealthCheckInterval is how long a connection may be silent before it is
 	// checked by a PING: 30 seconds by default, never if negative.
 	HealthCheckInterval time.Duration
+	// AfterFailover says what becomes of entries when another server answers, or
+	// one that has been restarted: it may have lost invalidations that were
+	// acknowledged. "flush", the default, makes all of them misses. "trust" keeps
+	// them; it is for a Redis whose failovers and restarts lose nothing.
+	AfterFailover string
 	// Logger is told when Redis cannot be reached: slog.Default by default.
 	Logger *slog.Logger
 }
@@ -87,6 +92,7 @@ type settings struct {
 	connectTimeout     time.Duration
 	healthCheck        time.Duration
 	retry, keepAlive   bool
+	fence              bool // not for AfterFailover: "trust"
 	log                *slog.Logger
 
 	// Not for users, but smaller in tests: see invalidate.go.
@@ -116,6 +122,7 @@ var variables = map[string]string{
 	"TLS": "TLS", "Sentinel": "SENTINEL", "Cluster": "CLUSTER", "Namespace": "NAMESPACE",
 	"MaxConnections": "MAX_CONNECTIONS", "SocketTimeout": "SOCKET_TIMEOUT", "ConnectTimeout": "CONNECT_TIMEOUT",
 	"RetryOnTimeout": "RETRY_ON_TIMEOUT", "KeepAlive": "KEEPALIVE", "HealthCheckInterval": "HEALTH_CHECK_INTERVAL",
+	"AfterFailover": "AFTER_FAILOVER",
 }
 
 const variablePrefix = "REDIS_CACHE_"
@@ -143,6 +150,7 @@ func (o *Options) settings() (settings, error) {
 		healthCheck:    cmp.Or(o.HealthCheckInterval, 30*time.Second),
 		retry:          !o.DisableRetryOnTimeout,
 		keepAlive:      !o.DisableKeepAlive,
+		fence:          o.AfterFailover != "trust",
 		log:            cmp.Or(o.Logger, slog.Default()),
 		keyBansKept:    keyBansKept,
 		mostBans:       mostBans,
@@ -152,7 +160,7 @@ func (o *Options) settings() (settings, error) {
 	} else if o.TLS {
 		s.tls = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	err := errors.Join(s.locate(o), s.check())
+	err := errors.Join(s.locate(o), s.check(), o.checkFailover())
 	return s, err
 }
 
@@ -221,6 +229,14 @@ func (s *settings) check() error {
 	refuse(s.socketTimeout < time.Millisecond, "SocketTimeout", fmt.Sprintf("is %v: use a millisecond or more", s.socketTimeout))
 	refuse(s.connectTimeout < time.Millisecond, "ConnectTimeout", fmt.Sprintf("is %v: use a millisecond or more", s.connectTimeout))
 	return errors.Join(errs...)
+}
+
+func (o *Options) checkFailover() error {
+	switch o.AfterFailover {
+	case "", "flush", "trust":
+		return nil
+	}
+	return bad("AfterFailover", fmt.Sprintf("is %q: use flush or trust", o.AfterFailover))
 }
 
 // isNamespace reports whether text can begin the keys: with neither a colon, at

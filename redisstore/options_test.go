@@ -29,7 +29,8 @@ func env(pairs ...string) func(string) string {
 func TestOptionsFromEnv(t *testing.T) {
 	got, err := redisstore.OptionsFromEnv(env("HOST= redis ", "PORT=6380", "USERNAME=app", "PASSWORD= pass ", "DB=3",
 		"TLS=yes", "NAMESPACE=shop", "MAX_CONNECTIONS=8", "SOCKET_TIMEOUT=0.5", "CONNECT_TIMEOUT=2s",
-		"RETRY_ON_TIMEOUT=False", "KEEPALIVE=off", "HEALTH_CHECK_INTERVAL=0"))
+		"RETRY_ON_TIMEOUT=False", "KEEPALIVE=off", "HEALTH_CHECK_INTERVAL=0",
+		"AFTER_FAILOVER=trust"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,6 +38,7 @@ func TestOptionsFromEnv(t *testing.T) {
 		Host: "redis", Port: 6380, Username: "app", Password: " pass ", DB: 3, TLS: true, Namespace: "shop",
 		MaxConnections: 8, SocketTimeout: 500 * time.Millisecond, ConnectTimeout: 2 * time.Second,
 		DisableRetryOnTimeout: true, DisableKeepAlive: true, HealthCheckInterval: -1,
+		AfterFailover: "trust",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("options (-want +got):\n%s", diff)
@@ -63,6 +65,7 @@ func TestBadSettings(t *testing.T) {
 		{"endless", []string{"SOCKET_TIMEOUT=NaN", "CONNECT_TIMEOUT=1e300"}, []string{"SOCKET_TIMEOUT", "CONNECT_TIMEOUT"}},
 		{"no connections", []string{"MAX_CONNECTIONS=0"}, []string{"MAX_CONNECTIONS"}},
 		{"one connection", []string{"MAX_CONNECTIONS=1"}, []string{"MAX_CONNECTIONS"}},
+		{"after failover", []string{"HOST=h", "AFTER_FAILOVER=replay"}, []string{"AFTER_FAILOVER"}},
 		{"namespace", []string{"NAMESPACE=a:b"}, []string{"NAMESPACE"}},
 		{"namespace as a glob", []string{"NAMESPACE=*"}, []string{"NAMESPACE"}},
 		{"user alone", []string{"USERNAME=app"}, []string{"PASSWORD"}},

@@ -21,15 +21,22 @@ type partition struct {
 
 	known   atomic.Pointer[replica]
 	syncing chan struct{} // holds one token while somebody brings known up to date
+
+	// uses is how many connections of the store have come into use, and
+	// vouchedFor what it was when the partition's server was last asked who it
+	// is: see fence.go.
+	uses       *atomic.Uint64
+	vouchedFor atomic.Uint64
 }
 
-func newPartition(prefix string) *partition {
+func newPartition(prefix string, uses *atomic.Uint64) *partition {
 	p := &partition{
 		prefix:  prefix,
 		control: prefix + controlName,
 		bans:    prefix + banName,
 		keyBans: prefix + keyBanName,
 		syncing: make(chan struct{}, 1),
+		uses:    uses,
 	}
 	p.known.Store(new(replica))
 	return p
@@ -85,13 +92,19 @@ func (p *partition) catchUp(ctx context.Context, client rueidis.Client, c contro
 // sync fetches what the replica lacks, starting a new incarnation where history
 // has been lost. seen is a version whose bans were in place before the call.
 // The caller holds the token of p.syncing.
+//
+// Nothing is learnt from a server that has not been vouched for: one that has
+// lost the ban seen would make the replica believe it complete without it.
 func (p *partition) sync(ctx context.Context, client rueidis.Client, seen uint64) (*replica, control, error) {
-	r := p.known.Load()
+	r, use := p.known.Load(), p.vouchedFor.Load()
 	reply, err := syncScript.run(ctx, client, invocation{part: p, args: []string{
 		hex16(newIncarnation()), hex16(r.incarnation), strconv.FormatUint(r.synced.Load(), 10),
 	}}).ToArray()
 	if err != nil {
 		return nil, control{}, err
+	}
+	if p.uses.Load() != use {
+		return nil, control{}, errUnvouched
 	}
 	if len(reply) != 2 {
 		return nil, control{}, errReply

@@ -17,6 +17,10 @@ import (
 var (
 	//go:embed lua/control.lua
 	luaControl string
+	//go:embed lua/here.lua
+	luaHere string
+	//go:embed lua/fence.lua
+	luaFence string
 	//go:embed lua/sync.lua
 	luaSync string
 	//go:embed lua/fill.lua
@@ -36,6 +40,8 @@ var (
 	//go:embed lua/release.lua
 	luaRelease string
 
+	hereScript       = newScript("flags=no-writes,allow-oom", luaHere)
+	fenceScript      = newScript("flags=allow-oom", luaFence)
 	syncScript       = newScript("flags=allow-oom", luaSync)
 	fillScript       = newScript("", luaFill)
 	invalidateScript = newScript("flags=allow-oom", luaInvalidate)

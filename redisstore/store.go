@@ -60,6 +60,9 @@ func New(ctx context.Context, o *Options) (*Store, error) {
 	s.sweeps.init(s)
 	first := make(chan error, 1)
 	s.tasks.Go(func() { s.connect(first) })
+	if settings.fence {
+		s.tasks.Go(s.watch)
+	}
 	select {
 	case err = <-first:
 	case <-ctx.Done():

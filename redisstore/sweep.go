@@ -215,12 +215,16 @@ func (w *sweeper) reclaimIn(client rueidis.Client, p *partition, names []string)
 
 // current returns the replica, no older than the request for the walk.
 func (w *sweeper) current(ctx context.Context, client rueidis.Client, p *partition) (*replica, error) {
-	text, err := client.Do(ctx, client.B().Get().Key(p.control).Build()).ToString()
-	if err != nil && !rueidis.IsRedisNil(err) {
-		return nil, err
-	}
-	c, _ := parseControl(text)
-	known, _, err := p.catchUp(ctx, client, c)
+	var known *replica
+	err := w.store.vouched(ctx, client, p, func() error {
+		text, err := client.Do(ctx, client.B().Get().Key(p.control).Build()).ToString()
+		if err != nil && !rueidis.IsRedisNil(err) {
+			return err
+		}
+		c, _ := parseControl(text)
+		known, _, err = p.catchUp(ctx, client, c)
+		return err
+	})
 	return known, err
 }
 
