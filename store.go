@@ -187,3 +187,29 @@ type Lease interface {
 	// tells them. It does nothing on a lease that is not held.
 	Release(ctx context.Context, shared bool)
 }
+
+// Intender is implemented by stores that outlive the process. It keeps an
+// invalidation from being lost with a process that dies between the change of its
+// data and the invalidation.
+type Intender interface {
+	// Intend puts on record that targets are about to be invalidated, before the
+	// change that makes it necessary begins. The store keeps the record alive
+	// while this process lives. When the process dies, the record falls due and
+	// another process on the store carries it out. On an error nothing may be on
+	// record.
+	Intend(ctx context.Context, targets []Target) (Intent, error)
+}
+
+// Intent is what is on record of one change. Its methods are called one at a
+// time, and none after Invalidate or Withdraw.
+type Intent interface {
+	// Add puts more targets on record.
+	Add(ctx context.Context, targets []Target) error
+	// Invalidate is [Store.Invalidate], and takes the record away in the same
+	// step where the store is one partition. On an error the record is left to
+	// fall due, unless it is gone already.
+	Invalidate(ctx context.Context, targets []Target) (Version, error)
+	// Withdraw takes the record away: nothing has changed. Where that fails the
+	// record falls due, which costs misses.
+	Withdraw(ctx context.Context)
+}

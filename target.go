@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/freshet-dev/freshet/internal/ban"
 	"github.com/freshet-dev/freshet/internal/template"
@@ -25,19 +26,36 @@ type Target struct {
 	Kind TargetKind
 	// Value is the key, the tag or the glob; empty for TargetAll.
 	Value string
+	// Fence is how long what the target covers stays uncacheable once it has been
+	// invalidated: see [Target.FenceFor].
+	Fence time.Duration
+}
+
+// MaxFence is the longest [Target.FenceFor].
+const MaxFence = 10 * time.Minute
+
+// FenceFor returns the target with a fence: nothing that it covers is stored for d
+// after its invalidation, and nothing is served that was loaded before d had
+// passed. It is for loads that read from replicas of the database which lag behind
+// by up to d: without it, such a load fills the cache with the data from before
+// the change. The fence begins for each process when it learns of the
+// invalidation, so no clocks are compared.
+func (t Target) FenceFor(d time.Duration) Target {
+	t.Fence = d
+	return t
 }
 
 // Key names the entry of one key with all its variants. Values that come from
 // outside go through [Escape] first, as they do in templates.
-func Key(key string) Target { return Target{TargetKey, key} }
+func Key(key string) Target { return Target{Kind: TargetKey, Value: key} }
 
 // Tag names every entry that carries tag.
-func Tag(tag string) Target { return Target{TargetTag, tag} }
+func Tag(tag string) Target { return Target{Kind: TargetTag, Value: tag} }
 
 // Match names every entry whose key matches glob, in the syntax of the Redis
 // command KEYS: *, ?, [abc], [a-c], [^a], and \ before a byte that stands for
 // itself. Values that come from outside go through [Escape] first.
-func Match(glob string) Target { return Target{TargetMatch, glob} }
+func Match(glob string) Target { return Target{Kind: TargetMatch, Value: glob} }
 
 // All names every entry of the cache's namespace.
 func All() Target { return Target{Kind: TargetAll} }
@@ -87,6 +105,8 @@ func (t Target) check() error {
 	switch {
 	case t.Kind > TargetAll:
 		return fmt.Errorf("%w: unknown kind %d", ErrTarget, t.Kind)
+	case t.Fence < 0 || t.Fence > MaxFence:
+		return fmt.Errorf("%w: %s: the fence of %v is out of range: use 0 to %v", ErrTarget, t, t.Fence, MaxFence)
 	case t.Kind == TargetAll:
 		return nil
 	case t.Value == "":

@@ -48,7 +48,7 @@ func (p *plan) targets(r *http.Request) (all []Target) {
 	p.requests.Write(r, p.drops, func(n int, text string, exact bool) {
 		switch kind := p.kinds[n]; {
 		case exact:
-			all = append(all, Target{kind, text})
+			all = append(all, Target{Kind: kind, Value: text})
 		case kind == TargetTag:
 			// Tags have no patterns: everything is the only safe superset.
 			all = append(all, All())
