@@ -320,6 +320,21 @@ func TestConcurrentJoins(t *testing.T) {
 	send(t.Context(), h, "PUT", "/items/1")
 }
 
+// TestJoinsTooLate: what is added when the write is over is not put on record, where
+// nobody would ever take it away.
+func TestJoinsTooLate(t *testing.T) {
+	s := newIntents(t)
+	c, _ := open(t, s)
+	var control *freshet.Control
+	send(t.Context(), routed(c.Handler(list, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		control = freshet.FromContext(r.Context())
+	}))), "PUT", "/items/1")
+	if err := control.Invalidate(freshet.Key("a")); err != nil {
+		t.Error(err)
+	}
+	s.wantJournal(t, "intend key:item:1 key:list", "carry out key:item:1 key:list")
+}
+
 // TestIntendFails: that a write cannot be put on record is no reason to fail it. It
 // is tried again with all that is known by then.
 func TestIntendFails(t *testing.T) {
