@@ -304,6 +304,12 @@ func TestIntentOutlivesItsClient(t *testing.T) {
 // store is still called once at a time.
 func TestConcurrentJoins(t *testing.T) {
 	s := newIntents(t)
+	for _, method := range []string{"Intend", "Add"} {
+		s.on(method, func(context.Context) error {
+			time.Sleep(time.Millisecond) // so that calls would meet
+			return nil
+		})
+	}
 	c, _ := open(t, s)
 	h := routed(c.Handler(freshet.Rule{Pattern: "PUT /items/{id}"}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var all sync.WaitGroup
@@ -318,6 +324,9 @@ func TestConcurrentJoins(t *testing.T) {
 		}
 	})))
 	send(t.Context(), h, "PUT", "/items/1")
+	if left := s.onRecord(); left != nil {
+		t.Errorf("more than one record was made: %v", left)
+	}
 }
 
 // TestJoinsTooLate: what is added when the write is over is not put on record, where

@@ -170,18 +170,23 @@ func TestOutageAsksForItself(t *testing.T) {
 }
 
 // TestImpatienceInAnOutage: who has no time left when the store has not answered
-// still reaches the handler.
+// still reaches the handler, and does not wait for the load of another.
 func TestImpatienceInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFake(t)
 		c, _ := open(t, s)
-		h := routed(c.Handler(item, text("answer")))
-		s.freeze(limit, "Lookup")
-		ctx, leave := context.WithTimeout(t.Context(), time.Second)
-		defer leave()
-		if got := send(ctx, h, "GET", "/items/1").Body.String(); got != "answer" {
+		outages["store-error"](c, s)
+		var h slow
+		handler := routed(c.Handler(item, &h))
+		var first sync.WaitGroup
+		first.Go(func() { get(t, handler) })
+		synctest.Wait()
+		ctx, leave := context.WithCancel(t.Context())
+		leave()
+		if got := send(ctx, handler, "GET", "/items/1").Body.String(); got != "answer" {
 			t.Errorf("got %q", got)
 		}
+		first.Wait()
 	})
 }
 
