@@ -56,6 +56,10 @@ var errUnvouched = errors.New("the server may be another one")
 // meanwhile: then p is vouched for on the server that has answered. It ends at
 // the latest with ctx, since each round waits for an answer.
 func (s *Store) vouched(ctx context.Context, client rueidis.Client, p *partition, f func() error) error {
+	return s.certain(ctx, func() error { return s.vouchedOnce(ctx, client, p, f) })
+}
+
+func (s *Store) vouchedOnce(ctx context.Context, client rueidis.Client, p *partition, f func() error) error {
 	for {
 		use := p.vouchedFor.Load()
 		err := f()

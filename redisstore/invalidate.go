@@ -48,8 +48,8 @@ func (s *Store) Invalidate(ctx context.Context, targets []freshet.Target) (fresh
 	}
 	var newest freshet.Version
 	var errs []error
-	for i, result := range invalidateScript.runAll(ctx, client, calls) {
-		version, err := result.AsInt64()
+	for i, a := range s.deliver(ctx, client, invalidateScript, calls) {
+		version, err := a.int64()
 		if err != nil {
 			errs = append(errs, fmt.Errorf("partition %q: %w", calls[i].part.prefix, err))
 		}

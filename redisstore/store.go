@@ -33,6 +33,8 @@ type Store struct {
 	limit  atomic.Pointer[limit]
 	wakes  hub
 	sweeps sweeper
+	// silence is what makes answers doubtful: see doubt.go.
+	silence *silence
 
 	life  context.Context // ends with Close
 	end   context.CancelFunc
@@ -54,7 +56,8 @@ func New(ctx context.Context, o *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{settings: settings, log: settings.log, layout: newLayout(settings.namespace, settings.mode == modeCluster)}
+	s := &Store{settings: settings, log: settings.log, layout: newLayout(settings.namespace, settings.mode == modeCluster),
+		silence: newSilence()}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.wakes.init(s)
 	s.sweeps.init(s)
