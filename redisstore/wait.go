@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,13 @@ func (a answer) int64() (int64, error) {
 	return a.reply.AsInt64()
 }
 
+func (a answer) text() (string, error) {
+	if a.err != nil {
+		return "", a.err
+	}
+	return a.reply.ToString()
+}
+
 // deliver runs a script whose effect must last: once per invocation, all at the
 // same time, and with whatever the settings ask for on top of the answer of one
 // server. On an error the effect may be there or not.
@@ -43,7 +51,7 @@ func (s *Store) deliver(ctx context.Context, client rueidis.Client, sc script, c
 		return nil
 	})
 	for i := range answers {
-		answers[i].err = errors.Join(answers[i].err, err)
+		answers[i].err = cmp.Or(answers[i].err, err)
 	}
 	return answers
 }
