@@ -70,7 +70,7 @@ func (s *Store) record(ctx context.Context, p *partition, r records) (string, er
 	if err != nil {
 		return "", err
 	}
-	now, err := recordScript.run(ctx, client, p.record(r)).ToString()
+	now, err := s.deliver(ctx, client, recordScript, []invocation{p.record(r)})[0].text()
 	if rueidis.IsRedisNil(err) {
 		err = errCrowded
 	}

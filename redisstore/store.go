@@ -33,6 +33,9 @@ type Store struct {
 	limit  atomic.Pointer[limit]
 	wakes  hub
 	sweeps sweeper
+	// silence is what makes answers doubtful: see doubt.go.
+	silence *silence
+	journal journal // for AfterFailover: "replay"
 	// intents are the writes that are under way in this process.
 	intents keeper
 
@@ -62,7 +65,8 @@ func New(ctx context.Context, o *Options) (*Store, error) {
 
 // start opens a store with checked settings.
 func start(ctx context.Context, settings settings) (*Store, error) {
-	s := &Store{settings: settings, log: settings.log, layout: newLayout(settings.namespace, settings.mode == modeCluster)}
+	s := &Store{settings: settings, log: settings.log, layout: newLayout(settings.namespace, settings.mode == modeCluster),
+		silence: newSilence()}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.wakes.init(s)
 	s.sweeps.init(s)
