@@ -168,9 +168,10 @@ func (s *settings) dialer(life context.Context, uses *atomic.Uint64) func(contex
 
 // retryDelay is asked before a call is tried again, after a broken connection or
 // while Redis loads its data. A server that is down should fail calls soon, and
-// not after as many attempts as the time limit allows.
-func retryDelay(attempts int, _ rueidis.Completed, _ error) time.Duration {
-	if attempts > 3 {
+// not after as many attempts as the time limit allows; and a slot that moves is
+// dealt with in other ways, see moving.go.
+func retryDelay(attempts int, _ rueidis.Completed, err error) time.Duration {
+	if attempts > 3 || moving(err) {
 		return -1
 	}
 	pause := 2 * time.Millisecond << attempts

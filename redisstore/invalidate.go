@@ -48,7 +48,7 @@ func (s *Store) Invalidate(ctx context.Context, targets []freshet.Target) (fresh
 	}
 	var newest freshet.Version
 	var errs []error
-	for i, result := range invalidateScript.runAll(ctx, client, calls) {
+	for i, result := range banAll(ctx, client, calls) {
 		version, err := result.AsInt64()
 		if err != nil {
 			errs = append(errs, fmt.Errorf("partition %q: %w", calls[i].part.prefix, err))
@@ -111,6 +111,9 @@ func (s *Store) Valid(ctx context.Context, ref freshet.Ref, tags []string, stamp
 		valid, err = at.valid(ctx, client, ref, tags, stamp)
 		return err
 	})
+	if moving(err) {
+		return false, nil
+	}
 	return valid && err == nil, err
 }
 
