@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/redis/rueidis"
 
@@ -32,10 +33,16 @@ import (
 // new incarnation where something is missing, name all control keys, so they do
 // not run where one is not.
 
+//
+// Only ensure writes to keys that it has just removed. Where it begins a new
+// incarnation on the node that a slot is moving from, that node then has to refuse
+// the rest of the script. So all control keys are gone: everything is a miss until
+// the slot has moved.
+
 // moving reports whether err is that of a slot that moves.
 func moving(err error) bool {
 	var reply *rueidis.RedisError
-	return errors.As(err, &reply) && reply.IsTryAgain()
+	return errors.As(err, &reply) && (reply.IsTryAgain() || strings.Contains(reply.Error(), "non local key"))
 }
 
 // unsettled is the result of a look-up where nothing can be said. Nobody has its
