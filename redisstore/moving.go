@@ -73,27 +73,28 @@ func (p place) readEach(ctx context.Context, c rueidis.Client) ([]rueidis.RedisM
 	return values, nil
 }
 
-// banAll runs invalidate.lua for all calls.
-func banAll(ctx context.Context, c rueidis.Client, calls []invocation) []rueidis.RedisResult {
-	results := invalidateScript.runAll(ctx, c, calls)
+// runApart is runAll for a script that only removes the keys beside the control
+// keys, and where it is refused for a slot that moves, removes them itself.
+func (s script) runApart(ctx context.Context, c rueidis.Client, calls []invocation) []rueidis.RedisResult {
+	results := s.runAll(ctx, c, calls)
 	for i, result := range results {
 		if moving(result.Error()) && len(calls[i].keys) > 0 {
-			results[i] = banEach(ctx, c, calls[i])
+			results[i] = s.runThenRemove(ctx, c, calls[i])
 		}
 	}
 	return results
 }
 
-// banEach records the bans of call, then removes its keys with a command for
-// each. Nobody who waits for a lease among them is told: they ask when it would
-// have ended.
-func banEach(ctx context.Context, c rueidis.Client, call invocation) rueidis.RedisResult {
+// runThenRemove runs the script without its keys, then removes these with a
+// command for each. Nobody who waits for a lease among them is told: they ask when
+// it would have ended.
+func (s script) runThenRemove(ctx context.Context, c rueidis.Client, call invocation) rueidis.RedisResult {
 	commands := make(rueidis.Commands, len(call.keys))
 	for i, name := range call.keys {
 		commands[i] = c.B().Unlink().Key(name).Build().ToRetryable()
 	}
 	call.keys = nil
-	recorded := invalidateScript.run(ctx, c, call)
+	recorded := s.run(ctx, c, call)
 	if recorded.Error() != nil {
 		return recorded
 	}
