@@ -120,7 +120,10 @@ func (s *settings) clientOption(life context.Context, uses *atomic.Uint64, quiet
 			MasterSet: s.master, Dialer: option.Dialer, TLSConfig: s.tls, TopologyRefreshInterval: 5 * time.Second,
 		}
 	case modeCluster:
-		option.ClusterOption.ShardsRefreshInterval = 15 * time.Second
+		// Redirections tell of most changes at once. They do not come from a node
+		// that is frozen and has been replaced: to the client its calls have been
+		// given up by their callers, which is no reason to look for another.
+		option.ClusterOption.ShardsRefreshInterval = time.Second
 	}
 	return option
 }

@@ -146,6 +146,19 @@ func (l *load) during(what string, happens func()) (failed, retried int64) {
 	return failed, retried
 }
 
+// wantAnswers waits until every process has an answer for every row.
+func (l *load) wantAnswers() {
+	l.t.Helper()
+	for _, s := range l.stores {
+		for _, row := range l.rows {
+			await(l.t, "an answer", func() bool {
+				_, err := s.Lookup(l.t.Context(), row.ref)
+				return err == nil
+			})
+		}
+	}
+}
+
 // wantHits waits until every process finds every row, with nobody writing.
 func (l *load) wantHits() {
 	l.t.Helper()
@@ -222,7 +235,8 @@ func TestClusterUnderLoad(t *testing.T) {
 			return err == nil && len(masters) == 4 && !contains(masters, c.Nodes[2])
 		})
 	})
-	l.during("the rest", func() { time.Sleep(3 * time.Second) })
+	l.during("everybody turns to its replica", func() { l.wantAnswers() })
+	l.during("it stays frozen", func() { time.Sleep(time.Second) })
 	l.during("it thaws", func() {
 		c.Nodes[2].Thaw()
 		check(c.Settle())
@@ -237,4 +251,48 @@ func contains(all []*redistest.Server, one *redistest.Server) bool {
 		}
 	}
 	return false
+}
+
+// TestSentinelUnderLoad has the master changed by hand, frozen and killed.
+func TestSentinelUnderLoad(t *testing.T) {
+	t.Parallel()
+	group, err := redistest.LaunchSentinel(2, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(group.Close)
+	l := startLoad(t, func(o *redisstore.Options) { o.Sentinel = group.Name + "@" + group.Addrs })
+	l.during("nothing", func() { time.Sleep(time.Second) })
+	master := group.Master
+	l.during("a manual failover", func() {
+		if master, err = group.Failover(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Second)
+	})
+	l.during("the old master finds its place", func() {
+		if err := group.Settle(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	frozen := master
+	l.during("a master freezes", func() {
+		frozen.Freeze()
+		if master, err = group.Switched(frozen); err != nil {
+			t.Fatal(err)
+		}
+	})
+	l.during("everybody turns to its replica", func() { l.wantAnswers() })
+	l.during("it thaws", func() {
+		frozen.Thaw()
+		time.Sleep(time.Second)
+	})
+	l.during("a master dies", func() {
+		master.Stop()
+		if _, err = group.Switched(master); err != nil {
+			t.Fatal(err)
+		}
+		l.wantAnswers()
+	})
+	l.wantHits()
 }
