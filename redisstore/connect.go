@@ -120,7 +120,10 @@ func (s *settings) clientOption(life context.Context, uses *atomic.Uint64, quiet
 			MasterSet: s.master, Dialer: option.Dialer, TLSConfig: s.tls, TopologyRefreshInterval: 5 * time.Second,
 		}
 	case modeCluster:
-		option.ClusterOption.ShardsRefreshInterval = 15 * time.Second
+		// Redirections tell of most changes at once. They do not come from a node
+		// that is frozen and has been replaced: to the client its calls have been
+		// given up by their callers, which is no reason to look for another.
+		option.ClusterOption.ShardsRefreshInterval = time.Second
 	}
 	return option
 }
@@ -173,9 +176,10 @@ func (s *settings) dialer(life context.Context, uses *atomic.Uint64, quiet *sile
 
 // retryDelay is asked before a call is tried again, after a broken connection or
 // while Redis loads its data. A server that is down should fail calls soon, and
-// not after as many attempts as the time limit allows.
-func retryDelay(attempts int, _ rueidis.Completed, _ error) time.Duration {
-	if attempts > 3 {
+// not after as many attempts as the time limit allows; and a slot that moves is
+// dealt with in other ways, see moving.go.
+func retryDelay(attempts int, _ rueidis.Completed, err error) time.Duration {
+	if attempts > 3 || moving(err) {
 		return -1
 	}
 	pause := 2 * time.Millisecond << attempts

@@ -39,7 +39,10 @@ func (s *Store) Fill(ctx context.Context, ref freshet.Ref, stamp freshet.Stamp, 
 		return freshet.Expired, err
 	}
 	code, err := fillScript.run(ctx, client, at.fill(stamp, rueidis.BinaryString(bytes), timeLeft(e, time.Now()))).ToString()
-	if err != nil {
+	switch {
+	case moving(err):
+		return freshet.Expired, nil
+	case err != nil:
 		return freshet.Expired, failed("fill", err)
 	}
 	return s.outcome(ctx, client, at.part, code)

@@ -141,6 +141,9 @@ func (s *Store) Valid(ctx context.Context, ref freshet.Ref, tags []string, stamp
 		valid, err = at.valid(ctx, client, ref, tags, stamp)
 		return err
 	})
+	if moving(err) {
+		return false, nil
+	}
 	return valid && err == nil, err
 }
 

@@ -45,7 +45,7 @@ func (s *Store) deliver(ctx context.Context, client rueidis.Client, sc script, c
 		return answers
 	}
 	err := s.certain(ctx, func() error {
-		for i, r := range sc.runAll(ctx, client, calls) {
+		for i, r := range sc.runApart(ctx, client, calls) {
 			answers[i].reply, answers[i].err = r.ToMessage()
 		}
 		return nil
