@@ -21,6 +21,7 @@ func (s *Store) connect(first chan<- error) {
 		client, err := s.dial()
 		if err == nil {
 			s.client.Store(&client)
+			s.tasks.Go(s.watch)
 			if attempt > 0 {
 				s.log.Info("freshet: connected to Redis", "store", s.String())
 			}

@@ -26,7 +26,7 @@ func (c control) stamp() freshet.Stamp {
 // parseControl reads a control record as written by control.lua; false and
 // nothing, not even a part, means that it is none.
 func parseControl(s string) (c control, ok bool) {
-	rest, ok := strings.CutPrefix(s, "f2:")
+	rest, ok := strings.CutPrefix(s, "f3:")
 	if !ok {
 		return control{}, false
 	}

@@ -25,6 +25,7 @@ const (
 type batch struct {
 	keys          []string // entry, marker and lease of each key
 	bans, keyBans []string // members of tb and kb
+	records       records
 }
 
 // Invalidate implements [freshet.Store]. It costs one call per partition: one
@@ -35,11 +36,21 @@ type batch struct {
 // Entries of named keys are gone from Redis when it returns. Those that a tag,
 // a pattern or All covers are no longer served, and are removed in background.
 func (s *Store) Invalidate(ctx context.Context, targets []freshet.Target) (freshet.Version, error) {
+	return s.invalidate(ctx, targets, s.layout.parts[0], records{})
+}
+
+// invalidate also makes changes to what is on record in home: in the same step
+// where the targets are in that partition only, and otherwise when all partitions
+// have answered, since a record must outlast what it is a record of.
+func (s *Store) invalidate(ctx context.Context, targets []freshet.Target, home *partition, r records) (freshet.Version, error) {
 	ctx, client, err := s.begin(ctx)
 	if err != nil {
 		return 0, err
 	}
 	batches, sweep := s.split(targets)
+	if b := batches[home]; b != nil && len(batches) == 1 {
+		b.records, r = r, records{}
+	}
 	var calls []invocation
 	for _, p := range s.layout.parts {
 		if b := batches[p]; b != nil {
@@ -60,6 +71,12 @@ func (s *Store) Invalidate(ctx context.Context, targets []freshet.Target) (fresh
 	}
 	if sweep {
 		s.sweeps.request()
+	}
+	if !r.empty() {
+		if err := recordScript.run(ctx, client, home.record(r)).Error(); err != nil {
+			// What was asked for is done. The record falls due, which costs misses.
+			s.log.Debug("freshet: a record could not be taken away; it falls due", "error", err)
+		}
 	}
 	return newest, nil
 }
@@ -92,8 +109,8 @@ func (s *Store) split(targets []freshet.Target) (batches map[*partition]*batch, 
 
 // call builds the call of invalidate.lua.
 func (s *Store) call(p *partition, b *batch) invocation {
-	args := make([]string, 0, 5+len(b.bans)+len(b.keyBans))
-	args = append(args, hex16(newIncarnation()), s.layout.wake, strconv.FormatInt(s.settings.keyBansKept.Microseconds(), 10),
+	args := append(p.birth.args(), b.records.args()...)
+	args = append(args, s.layout.wake, strconv.FormatInt(s.settings.keyBansKept.Microseconds(), 10),
 		strconv.Itoa(s.settings.mostBans), strconv.Itoa(len(b.bans)))
 	args = append(append(args, b.bans...), b.keyBans...)
 	return invocation{part: p, keys: b.keys, args: args}

@@ -178,6 +178,7 @@ func (h *harness) suite(partitioned bool) storetest.Harness {
 			"control record":   func(t testing.TB, s freshet.Store) { h.forget(t, s, "*freshet#ctl") },
 			"bans":             func(t testing.TB, s freshet.Store) { h.forget(t, s, "*freshet#tb") },
 			"bans of keys":     func(t testing.TB, s freshet.Store) { h.forget(t, s, "*freshet#kb") },
+			"records":          func(t testing.TB, s freshet.Store) { h.forget(t, s, "*freshet#wi") },
 			"all control keys": func(t testing.TB, s freshet.Store) { h.forget(t, s, "*freshet#*") },
 		},
 		Corrupt: h.corrupt,

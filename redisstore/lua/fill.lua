@@ -1,10 +1,10 @@
--- Stores an entry unless its stamp is too old. KEYS[4] is the entry, KEYS[5] the
+-- Stores an entry unless its stamp is too old. KEYS[5] is the entry, KEYS[6] the
 -- marker of the key's variants where the entry is one.
 -- ARGV: incarnation and version of the stamp; the key's member in kb; the entry;
 -- its TTL in ms; for a variant a name for a new generation, and the most
 -- variants there may be.
 local inc, version, ttl = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
-local entry, marker, value = KEYS[4], KEYS[5], ARGV[4]
+local entry, marker, value = KEYS[5], KEYS[6], ARGV[4]
 
 local c = load_control()
 if not c or c.inc ~= inc then return 'expired' end
@@ -43,9 +43,5 @@ if ttl > c.horizon then
 	c.horizon = ttl
 	save_control(c)
 end
--- The control keys outlive the entry. Their expiry is put off by more than
--- needed, so that not every fill has to.
-if redis.call('PTTL', CTL) < ttl + MARGIN / 2 then
-	for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], c.horizon + MARGIN) end
-end
+outlive(c, ttl)
 return 'stored'

@@ -1,0 +1,56 @@
+-- Changes what is on record in wi. A member is a kind, when it began in us, a
+-- token and the targets, which only the processes read:
+--   i  an intent: due when nobody has kept it alive up to its score
+--   r  the same, after it has been carried out
+--   o  due once
+--
+-- ARGV, after those of ensure: how many of each that follow; members whose writes
+-- have ended; members that have been carried out; for each new one in how many us
+-- it falls due, and the member, with ? for now where it has not begun yet.
+local MOST_RECORDS = 100000
+local REPEATED = 600000000 -- us for which an intent is carried out again
+
+-- done: an intent is carried out again after as long as it has been there, until
+-- it has been there for some minutes. A process that was frozen, or whose commit
+-- waits in the database, may change its data after it was given up.
+local function done(member, time)
+	if redis.call('ZREM', WI, member) == 0 or string.sub(member, 1, 1) == 'o' then return end
+	local age = math.max(1000000, time - (tonumber(string.match(member, '^%l:(%d+):')) or 0))
+	if age < REPEATED then
+		redis.call('ZADD', WI, whole(time + age), 'r' .. string.sub(member, 2))
+	end
+end
+
+-- add reports whether there was room. What is due once always has: it makes room
+-- for itself by covering everything.
+local function add(member, delay, time)
+	if string.sub(member, 3, 3) == '?' then
+		member = string.sub(member, 1, 2) .. whole(time) .. string.sub(member, 4)
+	end
+	if redis.call('ZCARD', WI) > MOST_RECORDS and not redis.call('ZSCORE', WI, member) then
+		if string.sub(member, 1, 1) ~= 'o' then return false end
+		clear_at(time + delay)
+	else
+		redis.call('ZADD', WI, whole(time + delay), member)
+	end
+	return true
+end
+
+-- records makes the changes. It returns whether there was room for all, and what
+-- comes first in ARGV after them.
+local function records(time)
+	local at, room = 6, true
+	for _ = 1, tonumber(ARGV[3]) do
+		redis.call('ZREM', WI, ARGV[at], 'r' .. string.sub(ARGV[at], 2))
+		at = at + 1
+	end
+	for _ = 1, tonumber(ARGV[4]) do
+		done(ARGV[at], time)
+		at = at + 1
+	end
+	for _ = 1, tonumber(ARGV[5]) do
+		room = add(ARGV[at + 1], tonumber(ARGV[at]), time) and room
+		at = at + 2
+	end
+	return room, at
+end
