@@ -20,6 +20,7 @@ const (
 	ClearOnLoss                    // a new life puts a clear on record
 	Repetition                     // a record stays for as long as its change may still come
 	FutureBan                      // a ban with a fence covers what is loaded before the fence's end
+	FenceOnLoss                    // a new life begins with a fence over everything, where there are fences
 	WatchIntents                   // the watch notices that records have been lost
 	guards                         // not a guard
 )

@@ -34,6 +34,7 @@ func controls() []struct {
 		{"the repetition", Config{Actors: onRecord, Intents: true, Faults: Faults{Deaths: 1}, Without: Repetition}},
 		{"the keep-alive of records", Config{Actors: onRecord, Intents: true, Faults: Faults{Deaths: 1, Losses: 1}, Without: Restore}},
 		{"the watch over the records", Config{Actors: onRecord, Intents: true, Faults: Faults{Deaths: 1, Losses: 1}, Without: WatchIntents}},
+		{"the fence of a new life", Config{Actors: three(TagWriter), Lag: true, Faults: Faults{Losses: 1}, Without: FenceOnLoss}},
 		{"the ban into the future of a key", Config{Actors: three(KeyWriter), Lag: true, Without: FutureBan}},
 		{"the ban into the future of a tag", Config{Actors: three(TagWriter), Lag: true, Without: FutureBan}},
 	}

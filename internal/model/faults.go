@@ -34,7 +34,7 @@ func (m *model) losses(s *state, emit func(step, state)) {
 	lose(losesControl, func(r *redis) { r.control = control{} })
 	lose(losesTags, func(r *redis) { r.tagBans.incarnation, r.tagBans.tag, r.tagBans.all = 0, 0, 0 })
 	lose(losesKeys, func(r *redis) { r.keyBans.incarnation, r.keyBans.key = 0, [maxKeys]uint8{} })
-	if m.Intents {
+	if m.Intents || m.Lag {
 		lose(losesIntents, func(r *redis) { r.intents = redis{}.intents })
 	}
 	lose(losesAll, func(r *redis) { *r = redis{} })

@@ -35,6 +35,8 @@ func configs(more uint8) []Config {
 		{Name: "intents and failover", Actors: []Actor{reader(1, 2+more), writer(0, TagWriter, 1)}, Intents: true, Faults: Faults{Deaths: 1, Failovers: 1}},
 		{Name: "frozen processes", Actors: []Actor{reader(1, 3), writer(0, KeyWriter, 1), writer(1, TagWriter, 1+more)}, Intents: true, Slow: true, Faults: Faults{Deaths: 1}},
 		{Name: "fence by key", Actors: []Actor{reader(0, 2), reader(1, 2), writer(0, KeyWriter, 2)}, Lag: true, Faults: Faults{Trims: 1, Restarts: more}},
+		{Name: "fence and losses", Actors: []Actor{reader(0, 2), reader(1, 1+more), writer(1, TagWriter, 1)}, Lag: true, Faults: Faults{Losses: 1}},
+		{Name: "fence and failover", Actors: []Actor{reader(0, 2), reader(1, 1+more), writer(1, KeyWriter, 1)}, Lag: true, Faults: Faults{Failovers: 1}},
 		{Name: "fence by tag", Actors: []Actor{reader(0, 2), reader(1, 2), writer(0, TagWriter, 2)}, Lag: true, Faults: Faults{Trims: 1, Restarts: more}},
 	}
 }

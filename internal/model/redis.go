@@ -8,7 +8,7 @@ func (m *model) intact(r *redis) bool {
 		return true // what is lost counts as empty
 	}
 	c := r.control.incarnation
-	return r.tagBans.incarnation == c && r.keyBans.incarnation == c && (!m.Intents || r.intents.incarnation == c)
+	return r.tagBans.incarnation == c && r.keyBans.incarnation == c && (!m.Intents && !m.Lag || r.intents.incarnation == c)
 }
 
 // ensure begins a new life where something of the old one is lost or, with
@@ -30,9 +30,21 @@ func (m *model) ensure(s *state, fenced bool) {
 	if m.Intents && m.has(ClearOnLoss) {
 		r.intents.clear = kept
 	}
+	if m.Lag && m.has(FutureBan) && m.has(FenceOnLoss) {
+		// In place of the fences that may be lost.
+		r.tagBans.all = r.control.version + fence
+		m.fenceFrom(s, r.control.version)
+	}
 }
 
-// invalidate bans the targets of actor i.
+// fenceFrom makes the version follow time until a fence from version v is over.
+func (m *model) fenceFrom(s *state, v uint8) {
+	in := &s.redis.intents
+	in.fence, in.end, in.commit = kept, v+fence, s.data
+}
+
+// invalidate bans the targets of actor i. A ban with a fence has a version that is
+// still to come: what is loaded before that is not stored, nor served.
 func (m *model) invalidate(s *state, i int, fenced bool) {
 	m.ensure(s, false)
 	r := &s.redis
@@ -52,8 +64,7 @@ func (m *model) invalidate(s *state, i int, fenced bool) {
 	if !fenced {
 		return
 	}
-	in := &r.intents
-	in.second, in.end, in.commit, in.target = kept, v+fence, s.data, uint8(i)
+	m.fenceFrom(s, v)
 	if !m.has(FutureBan) {
 		r.tagBans.fenced, r.control.ban = v, v
 	}

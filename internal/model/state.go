@@ -43,9 +43,8 @@ type redis struct {
 		incarnation uint8
 		of          [maxActors]record
 		clear       record
-		second      record // the second ban of a fence
-		end, commit uint8  // of that fence
-		target      uint8  // the actor whose targets it bans
+		fence       record // while there is one, the version follows time
+		end, commit uint8  // of that fence, and what it is for
 	}
 	entry [maxKeys]entry
 }

@@ -42,8 +42,8 @@ const (
 	settles
 	shows
 	opens
-	secondFalls
-	bansAgain
+	fenceEnds
+	follows
 	losesControl
 	losesTags
 	losesKeys
@@ -84,8 +84,8 @@ var told = [deeds]string{
 	settles:       "nothing is under way or on record any more: data D is now the oldest",
 	shows:         "the database's replica shows data D",
 	opens:         "the fence ends in process P",
-	secondFalls:   "the fence is over, its second ban is due",
-	bansAgain:     "the second ban is carried out as version V",
+	fenceEnds:     "the fence is over",
+	follows:       "the version follows time to V",
 	losesControl:  "Redis loses the control record",
 	losesTags:     "Redis loses the bans of tags",
 	losesKeys:     "Redis loses the bans of keys",

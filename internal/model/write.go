@@ -188,18 +188,16 @@ func (m *model) fenceSteps(s *state, emit func(step, state)) {
 		}
 	}
 	in := &s.redis.intents
-	if in.second == kept && s.seen >= in.commit {
+	if in.fence == kept && s.seen >= in.commit {
 		n := *s
-		n.redis.intents.second = fallen
-		if m.has(FutureBan) {
-			n.time = max(n.time, in.end)
-		}
-		emit(step{does: secondFalls, who: nobody}, n)
+		n.redis.intents.fence, n.time = fallen, max(n.time, in.end)
+		emit(step{does: fenceEnds, who: nobody}, n)
 	}
-	if in.second == fallen {
+	if in.fence == fallen {
 		n := *s
-		m.invalidate(&n, int(in.target), false)
-		n.redis.intents.second = absent
-		emit(step{does: bansAgain, who: nobody, version: n.redis.control.version}, n)
+		n.redis.intents.fence = absent
+		n.redis.control.version = max(n.redis.control.version, n.time)
+		emit(step{does: follows, who: nobody, version: n.redis.control.version}, n)
 	}
+	m.watch(*s, emit)
 }
