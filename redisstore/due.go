@@ -30,7 +30,7 @@ func (s *Store) carryOut(p *partition) error {
 		if err != nil {
 			return err
 		}
-		args := append(p.birth.args(), strconv.Itoa(claimCount), strconv.FormatInt(claimTime.Microseconds(), 10))
+		args := append(p.birth.args(), strconv.Itoa(claimCount), micros(claimTime))
 		members, err := claimScript.run(ctx, client, invocation{part: p, args: args}).AsStrSlice()
 		if err != nil || len(members) == 0 {
 			return err

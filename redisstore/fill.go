@@ -51,11 +51,13 @@ func (p *partition) refuses(ref freshet.Ref, stamp freshet.Stamp, tags []string)
 	if known.incarnation != stamp.Incarnation {
 		return freshet.Stored // either may be the newer: the script tells
 	}
+	// The floor, which since reads, is that of fences too: they are asked before.
+	fence, _ := known.fences.Since(ref.Key, tags, uint64(stamp.Version))
 	member, _, lost := known.since(ref.Key, tags, uint64(stamp.Version))
 	switch {
 	case lost:
 		return freshet.Expired
-	case member != "":
+	case member != "" || fence != "":
 		return freshet.Fenced
 	default:
 		return freshet.Stored

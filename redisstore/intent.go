@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -53,9 +54,7 @@ var errCrowded = errors.New("too many write intents are on record")
 // is in the partition of the first key among the targets.
 func (s *Store) Intend(ctx context.Context, targets []freshet.Target) (freshet.Intent, error) {
 	i := &intent{keeper: &s.intents, part: s.layout.home(targets), token: hex16(rand.Uint64()), targets: targets}
-	begun, err := s.record(ctx, i.part, records{added: []addition{
-		{s.settings.intentDeadline, member(kindIntent, notBegun, i.token, targets)},
-	}})
+	begun, err := s.record(ctx, i.part, records{added: []string{intentMember(notBegun, i.token, targets)}})
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +82,7 @@ func (s *Store) record(ctx context.Context, p *partition, r records) (string, er
 
 // record builds the call of record.lua.
 func (p *partition) record(r records) invocation {
-	return invocation{part: p, args: append(p.birth.args(), r.args()...)}
+	return invocation{part: p, args: append(p.birth.args(), r.args(p.birth.deadline)...)}
 }
 
 // home returns the partition in which targets are put on record.
@@ -96,7 +95,7 @@ func (l layout) home(targets []freshet.Target) *partition {
 	return l.parts[rand.IntN(len(l.parts))]
 }
 
-func (i *intent) member() string { return member(kindIntent, i.begun, i.token, i.targets) }
+func (i *intent) member() string { return intentMember(i.begun, i.token, i.targets) }
 
 // Add implements [freshet.Intent]. It costs one call, in which a longer record
 // replaces the one that is there.
@@ -106,9 +105,7 @@ func (i *intent) Add(ctx context.Context, targets []freshet.Target) error {
 	// Before the call: the keeper takes back the old record if it makes it again.
 	i.keeper.keep(i, i.member())
 	s := i.keeper.store
-	_, err := s.record(ctx, i.part, records{
-		ended: i.stale, added: []addition{{s.settings.intentDeadline, i.member()}},
-	})
+	_, err := s.record(ctx, i.part, records{ended: i.stale, added: []string{i.member()}})
 	if err == nil {
 		i.stale = nil
 	}
@@ -164,32 +161,36 @@ func (k *keeper) run() {
 
 // putOff makes all open intents fall due one deadline from now. What fails is
 // tried again before they do.
-func (k *keeper) putOff() {
+func (k *keeper) putOff() { k.send(k.copies()) }
+
+// copies returns the open intents and their members.
+func (k *keeper) copies() map[*intent]string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return maps.Clone(k.open)
+}
+
+// send puts off what is in open, and takes back what has ended meanwhile.
+func (k *keeper) send(open map[*intent]string) {
 	ctx, client, err := k.store.begin(k.store.life)
 	if err != nil {
 		return
 	}
-	var open []*intent
-	var members []string
-	var calls []invocation
-	k.mu.Lock()
-	for i, member := range k.open {
-		open, members = append(open, i), append(members, member)
-		calls = append(calls, i.part.record(records{added: []addition{{k.store.settings.intentDeadline, member}}}))
+	calls := make([]invocation, 0, len(open))
+	for i, member := range open {
+		calls = append(calls, i.part.record(records{added: []string{member}}))
 	}
-	k.mu.Unlock()
 	for _, result := range recordScript.runAll(ctx, client, calls) {
 		if err := result.Error(); err != nil {
 			k.store.log.Debug("freshet: a write intent could not be kept alive; it is tried again", "error", err)
 		}
 	}
 	calls = calls[:0]
-	k.mu.Lock()
-	for n, i := range open {
-		if k.open[i] != members[n] {
-			calls = append(calls, i.part.record(records{ended: members[n : n+1]}))
+	now := k.copies()
+	for i, member := range open {
+		if now[i] != member {
+			calls = append(calls, i.part.record(records{ended: []string{member}}))
 		}
 	}
-	k.mu.Unlock()
 	recordScript.runAll(ctx, client, calls)
 }

@@ -24,7 +24,7 @@ const (
 // batch collects what one call of invalidate.lua is to ban.
 type batch struct {
 	keys          []string // entry, marker and lease of each key
-	bans, keyBans []string // members of tb and kb
+	bans, keyBans []string // fence and member of each, for tb and kb
 	records       records
 }
 
@@ -69,6 +69,8 @@ func (s *Store) invalidate(ctx context.Context, targets []freshet.Target, home *
 	if len(errs) > 0 {
 		return 0, failed("invalidate", errors.Join(errs...))
 	}
+	// After the call: it may have begun an incarnation, which then lacks no fence.
+	s.layout.birth.fenced(longestFence(targets).Microseconds())
 	if sweep {
 		s.sweeps.request()
 	}
@@ -92,16 +94,17 @@ func (s *Store) split(targets []freshet.Target) (batches map[*partition]*batch, 
 		return batches[p]
 	}
 	for _, t := range targets {
+		fence := micros(t.Fence)
 		if t.Kind == freshet.TargetKey {
 			at := s.layout.place(freshet.Ref{Key: t.Value})
 			b := in(at.part)
 			b.keys = append(b.keys, at.entry, at.entry+markerSuffix, at.lease())
-			b.keyBans = append(b.keyBans, at.member())
+			b.keyBans = append(b.keyBans, fence, at.member())
 			continue
 		}
 		sweep = true
 		for _, p := range s.layout.parts {
-			in(p).bans = append(in(p).bans, t.Member())
+			in(p).bans = append(in(p).bans, fence, t.Member())
 		}
 	}
 	return batches, sweep
@@ -109,9 +112,9 @@ func (s *Store) split(targets []freshet.Target) (batches map[*partition]*batch, 
 
 // call builds the call of invalidate.lua.
 func (s *Store) call(p *partition, b *batch) invocation {
-	args := append(p.birth.args(), b.records.args()...)
-	args = append(args, s.layout.wake, strconv.FormatInt(s.settings.keyBansKept.Microseconds(), 10),
-		strconv.Itoa(s.settings.mostBans), strconv.Itoa(len(b.bans)))
+	args := append(p.birth.args(), b.records.args(p.birth.deadline)...)
+	args = append(args, s.layout.wake, micros(s.settings.keyBansKept),
+		strconv.Itoa(s.settings.mostBans), strconv.Itoa(len(b.bans)/2))
 	args = append(append(args, b.bans...), b.keyBans...)
 	return invocation{part: p, keys: b.keys, args: args}
 }

@@ -23,11 +23,13 @@ import (
 //	                   that name their generation, then their number
 //	<key>#l            a lease: see lease.lua
 //	freshet#ctl        the control record:
-//	                   f3:incarnation:version:banVersion:keyFloor:banFloor:horizon:server,
+//	                   f3:incarnation:version:banVersion:keyFloor:banFloor:fenced:
+//	                   longestFence:horizon:server,
 //	                   the last names the server on which the incarnation began
 //	freshet#tb         zset: when was each tag, pattern, everything last banned?
 //	                   ban.Tag, ban.Glob and ban.All members by version, and
-//	                   "!<incarnation>" at +inf
+//	                   "!<incarnation>" at +inf; for fences "~" and the member, by
+//	                   the version at which they end
 //	freshet#kb         zset: the same of keys, as ban.Key members
 //	freshet#wi         zset: what is on record to be invalidated, by the time at
 //	                   which it falls due (record.go, records.lua), and the same

@@ -53,6 +53,9 @@ func newPartition(prefix string, uses *atomic.Uint64, birth *birth) *partition {
 type replica struct {
 	incarnation uint64
 	bans        ban.Map
+	// fences are like bans, but of versions to come: what is loaded under a
+	// smaller stamp is not stored.
+	fences ban.Map
 	// synced is a version up to which every ban is in bans or under floor.
 	synced atomic.Uint64
 	// floor is that of the newest control record seen by a sync.
@@ -128,7 +131,9 @@ func (p *partition) sync(ctx context.Context, client rueidis.Client, seen uint64
 	// floor itself does not.
 	if r.floor.Swap(c.banFloor) != c.banFloor {
 		r.bans.TrimBefore(c.banFloor)
+		r.fences.TrimBefore(c.banFloor)
 	}
+	p.birth.fenced(int64(c.longestFence))
 	r.synced.Store(max(r.synced.Load(), c.banVersion, seen))
 	p.known.Store(r)
 	return r, c, nil
@@ -145,8 +150,12 @@ func (r *replica) add(members []string, newest uint64) {
 			continue // names the incarnation
 		}
 		version, err := strconv.ParseUint(score, 10, 64)
+		bans := &r.bans
+		if covered, isFence := strings.CutPrefix(member, "~"); isFence {
+			bans, member = &r.fences, covered
+		}
 		if err == nil {
-			err = r.bans.Add(strings.Clone(member), version)
+			err = bans.Add(strings.Clone(member), version)
 		}
 		if err != nil {
 			// Whatever it means, it may cover anything.
@@ -173,11 +182,24 @@ type birth struct {
 	// deadline is that of intents: those that are lost with the old incarnation
 	// are made up for after it.
 	deadline time.Duration
+	// fence is the longest fence that this process has seen, in microseconds: one
+	// like it makes up for those that are lost.
+	fence atomic.Int64
+}
+
+// fenced learns of a fence.
+func (b *birth) fenced(micros int64) {
+	for {
+		longest := b.fence.Load()
+		if micros <= longest || b.fence.CompareAndSwap(longest, micros) {
+			return
+		}
+	}
 }
 
 // args returns the arguments that ensure takes, in control.lua.
 func (b *birth) args() []string {
-	return []string{hex16(newIncarnation()), strconv.FormatInt(b.deadline.Microseconds(), 10)}
+	return []string{hex16(newIncarnation()), micros(b.deadline), strconv.FormatInt(b.fence.Load(), 10)}
 }
 
 // newIncarnation returns a name that no incarnation had before; it is not 0.

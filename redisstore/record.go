@@ -14,7 +14,6 @@ import (
 // the kinds.
 const (
 	kindIntent = 'i'
-	kindOnce   = 'o'
 	// notBegun stands for the time at which the script runs.
 	notBegun = "?"
 
@@ -27,31 +26,25 @@ const (
 type records struct {
 	ended []string // whose writes have ended
 	done  []string // that have been carried out
-	added []addition
-}
-
-// addition is a member that falls due after a delay.
-type addition struct {
-	delay  time.Duration
-	member string
+	added []string // or put off: they fall due after the deadline
 }
 
 func (r records) empty() bool { return len(r.ended)+len(r.done)+len(r.added) == 0 }
 
 // args returns the arguments that records.lua takes.
-func (r records) args() []string {
-	args := []string{strconv.Itoa(len(r.ended)), strconv.Itoa(len(r.done)), strconv.Itoa(len(r.added))}
-	args = append(append(args, r.ended...), r.done...)
-	for _, a := range r.added {
-		args = append(args, strconv.FormatInt(a.delay.Microseconds(), 10), a.member)
+func (r records) args(deadline time.Duration) []string {
+	args := []string{
+		micros(deadline), strconv.Itoa(len(r.ended)), strconv.Itoa(len(r.done)), strconv.Itoa(len(r.added)),
 	}
-	return args
+	return append(append(append(args, r.ended...), r.done...), r.added...)
 }
 
-// member returns a record of one kind about targets. token is 16 hexadecimal
-// digits that no other has.
-func member(kind byte, begun, token string, targets []freshet.Target) string {
-	return string(kind) + ":" + begun + ":" + token + ":" + encodeTargets(targets)
+func micros(d time.Duration) string { return strconv.FormatInt(d.Microseconds(), 10) }
+
+// intentMember returns the record of a write. token is 16 hexadecimal digits that
+// no other has.
+func intentMember(begun, token string, targets []freshet.Target) string {
+	return string(kindIntent) + ":" + begun + ":" + token + ":" + encodeTargets(targets)
 }
 
 // targetsOf returns what a member is about. One that cannot be read may be about

@@ -57,6 +57,11 @@ func New(ctx context.Context, o *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	return start(ctx, settings)
+}
+
+// start opens a store with checked settings.
+func start(ctx context.Context, settings settings) (*Store, error) {
 	s := &Store{settings: settings, log: settings.log, layout: newLayout(settings.namespace, settings.mode == modeCluster)}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.wakes.init(s)
@@ -65,6 +70,7 @@ func New(ctx context.Context, o *Options) (*Store, error) {
 	s.layout.birth.deadline = settings.intentDeadline
 	first := make(chan error, 1)
 	s.tasks.Go(func() { s.connect(first) })
+	var err error
 	select {
 	case err = <-first:
 	case <-ctx.Done():

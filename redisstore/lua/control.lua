@@ -23,15 +23,16 @@ local function whole(n) return string.format('%.0f', n) end
 local function load_control()
 	local raw = call('GET', CTL)
 	if not raw then return nil end
-	local inc, v, b, kf, bf, h, at = string.match(raw, '^f3:(%x+):(%d+):(%d+):(%d+):(%d+):(%d+):(%x+)$')
+	local inc, v, b, kf, bf, f, l, h, at =
+		string.match(raw, '^f3:(%x+):(%d+):(%d+):(%d+):(%d+):(%d+):(%d+):(%d+):(%x+)$')
 	if not inc or #inc ~= 16 then return nil end
-	return {inc = inc, version = tonumber(v), ban = tonumber(b), key_floor = tonumber(kf),
-		ban_floor = tonumber(bf), horizon = tonumber(h), server = at}
+	return {inc = inc, version = tonumber(v), ban = tonumber(b), key_floor = tonumber(kf), ban_floor = tonumber(bf),
+		fenced = tonumber(f), longest = tonumber(l), horizon = tonumber(h), server = at}
 end
 
 local function format_control(c)
-	return string.format('f3:%s:%.0f:%.0f:%.0f:%.0f:%.0f:%s',
-		c.inc, c.version, c.ban, c.key_floor, c.ban_floor, c.horizon, c.server)
+	return string.format('f3:%s:%.0f:%.0f:%.0f:%.0f:%.0f:%.0f:%.0f:%s',
+		c.inc, c.version, c.ban, c.key_floor, c.ban_floor, c.fenced, c.longest, c.horizon, c.server)
 end
 
 local function save_control(c)
@@ -71,25 +72,41 @@ local function clear_at(time)
 	redis.call('ZADD', WI, due, 'o:' .. due .. ':0000000000000000:*,0:')
 end
 
+-- fence refuses what member covers, and is loaded under a stamp of less than us
+-- after the version, to be stored. The version follows the clock as long as there
+-- is a fence (claim.lua), so that it ends. Every process is to learn of it, of those
+-- over keys too: it has to be made up for if it is lost.
+local function fence(c, key, member, us)
+	local ends = c.version + us
+	redis.call('ZADD', key, 'GT', whole(ends), '~' .. member)
+	c.fenced = math.max(c.fenced, ends)
+	c.longest = math.max(c.longest, us)
+	c.ban = c.version
+end
+
 -- ensure returns the control record, of a new incarnation when something of the
--- old one is lost; with fence also when it began on another server. Nothing else
+-- old one is lost; when moved also if it began on another server. Nothing else
 -- changes the server in the record, so it is never newer than the incarnation.
 -- ARGV[1] of every script that may come here is a name for a new incarnation,
--- ARGV[2] the deadline of intents in us.
+-- ARGV[2] the deadline of intents and ARGV[3] the longest fence that the caller
+-- knows of, in us.
 --
 -- Everything misses now, and once more after the deadline. The second stands in
 -- for the intents that may be lost with the old life: a write that is under way
 -- may still commit, and its process die. Those whose processes live are put back
--- on record by them. What is still on record stays.
-local function ensure(fence)
+-- on record by them. What is still on record stays. Where fences are in use, one
+-- over everything stands in for those that were in force.
+local function ensure(moved)
 	local inc, c = ARGV[1], load_control()
-	if c and intact(c) and not (fence and c.server ~= server()) then return c end
-	local time = now()
-	c = {inc = inc, version = time, ban = 0, key_floor = 0, ban_floor = 0, horizon = 0, server = server()}
+	if c and intact(c) and not (moved and c.server ~= server()) then return c end
+	local time, longest = now(), math.max(tonumber(ARGV[3]), c and c.longest or 0)
+	c = {inc = inc, version = time, ban = 0, key_floor = 0, ban_floor = 0,
+		fenced = 0, longest = longest, horizon = 0, server = server()}
 	redis.call('DEL', CTL, TB, KB)
 	if not call('ZREMRANGEBYSCORE', WI, 'inf', 'inf') then redis.call('DEL', WI) end
 	for i = 2, 4 do redis.call('ZADD', KEYS[i], 'inf', '!' .. inc) end
 	clear_at(time + tonumber(ARGV[2]))
+	if longest > 0 then fence(c, TB, '*', longest) end
 	redis.call('SET', CTL, format_control(c))
 	for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], MARGIN) end
 	return c

@@ -10,8 +10,10 @@ local c = load_control()
 if not c or c.inc ~= inc then return 'expired' end
 if not intact(c) then return 'lost' end
 if version < c.key_floor or version < c.ban_floor then return 'expired' end
-local banned = redis.call('ZSCORE', KB, ARGV[3])
-if banned and tonumber(banned) > version then return 'fenced' end
+for _, banned in ipairs({ARGV[3], '~' .. ARGV[3]}) do
+	banned = redis.call('ZSCORE', KB, banned)
+	if banned and tonumber(banned) > version then return 'fenced' end
+end
 
 -- The fixed part of an envelope: group at 8, incarnation at 16, version at 24.
 local old = call('GETRANGE', entry, 0, 31)

@@ -3,7 +3,8 @@
 -- and its lease.
 -- ARGV: those of records.lua; the channel of leases; how long bans of keys are
 -- kept, in us; how many bans are kept of each kind; how many members are tags and
--- so on; these; then the members of the keys.
+-- so on; these; then the members of the keys. A member comes after its fence in us,
+-- 0 for none.
 local c = ensure()
 local time = now()
 local _, at = records(time)
@@ -12,8 +13,10 @@ at = at + 4
 c.version = math.max(c.version + 1, time)
 local version = whole(c.version)
 
-for i = at, #ARGV do
-	redis.call('ZADD', i < at + tags and TB or KB, version, ARGV[i])
+for i = at, #ARGV, 2 do
+	local key, us = i < at + 2 * tags and TB or KB, tonumber(ARGV[i])
+	redis.call('ZADD', key, version, ARGV[i + 1])
+	if us > 0 then fence(c, key, ARGV[i + 1], us) end
 end
 if tags > 0 then c.ban = c.version end
 

@@ -2,11 +2,11 @@
 -- token and the targets, which only the processes read:
 --   i  an intent: due when nobody has kept it alive up to its score
 --   r  the same, after it has been carried out
---   o  due once
+--   o  due once: see clear_at
 --
--- ARGV, after those of ensure: how many of each that follow; members whose writes
--- have ended; members that have been carried out; for each new one in how many us
--- it falls due, and the member, with ? for now where it has not begun yet.
+-- ARGV, after those of ensure: in how many us new ones fall due; how many of each
+-- that follow; members whose writes have ended; members that have been carried out;
+-- new members, with ? for now where the write has not begun yet.
 local MOST_RECORDS = 100000
 local REPEATED = 600000000 -- us for which an intent is carried out again
 
@@ -21,36 +21,29 @@ local function done(member, time)
 	end
 end
 
--- add reports whether there was room. What is due once always has: it makes room
--- for itself by covering everything.
-local function add(member, delay, time)
-	if string.sub(member, 3, 3) == '?' then
-		member = string.sub(member, 1, 2) .. whole(time) .. string.sub(member, 4)
-	end
-	if redis.call('ZCARD', WI) > MOST_RECORDS and not redis.call('ZSCORE', WI, member) then
-		if string.sub(member, 1, 1) ~= 'o' then return false end
-		clear_at(time + delay)
-	else
-		redis.call('ZADD', WI, whole(time + delay), member)
-	end
+-- add reports whether there was room.
+local function add(member, due, time)
+	if string.sub(member, 1, 3) == 'i:?' then member = 'i:' .. whole(time) .. string.sub(member, 4) end
+	if redis.call('ZCARD', WI) > MOST_RECORDS and not redis.call('ZSCORE', WI, member) then return false end
+	redis.call('ZADD', WI, whole(due), member)
 	return true
 end
 
 -- records makes the changes. It returns whether there was room for all, and what
 -- comes first in ARGV after them.
 local function records(time)
-	local at, room = 6, true
-	for _ = 1, tonumber(ARGV[3]) do
+	local due, at, room = time + tonumber(ARGV[4]), 8, true
+	for _ = 1, tonumber(ARGV[5]) do
 		redis.call('ZREM', WI, ARGV[at], 'r' .. string.sub(ARGV[at], 2))
 		at = at + 1
 	end
-	for _ = 1, tonumber(ARGV[4]) do
+	for _ = 1, tonumber(ARGV[6]) do
 		done(ARGV[at], time)
 		at = at + 1
 	end
-	for _ = 1, tonumber(ARGV[5]) do
-		room = add(ARGV[at + 1], tonumber(ARGV[at]), time) and room
-		at = at + 2
+	for _ = 1, tonumber(ARGV[7]) do
+		room = add(ARGV[at], due, time) and room
+		at = at + 1
 	end
 	return room, at
 end

@@ -5,7 +5,7 @@
 -- ban that the first has not seen yet without its floor being seen either.
 local c = ensure()
 local since = '-inf'
-if c.inc == ARGV[3] then since = '(' .. ARGV[4] end
+if c.inc == ARGV[4] then since = '(' .. ARGV[5] end
 local bans = redis.call('ZRANGE', TB, since, '+inf', 'BYSCORE', 'WITHSCORES')
 -- Servers differ in how they print a round number: 1.7e+15 is no version.
 for i = 2, #bans, 2 do
