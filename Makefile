@@ -4,7 +4,7 @@ FUZZTIME ?= 30s
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench fuzz redis cover
+.PHONY: help run test check bench fuzz model redis cover
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -23,6 +23,9 @@ bench: ## benchmarks of every module, then requests over HTTP (ARGS="-seconds 3 
 
 fuzz: ## run each fuzz target for FUZZTIME (default 30s)
 	@scripts/fuzz $(FUZZTIME)
+
+model: ## search the larger models of the protocol, a few minutes at most (docs/model.md)
+	@go test -count=1 -v -run 'TestModel|TestControls' ./internal/model -large
 
 redis: ## start a throw-away Redis on 127.0.0.1:6379, until Ctrl-C
 	@scripts/install-redis
