@@ -20,7 +20,7 @@ func TestFenceFor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStore(t, 1<<20)
 				s.mustInvalidate(t, target.FenceFor(time.Minute))
-				s.mustInvalidate(t, target)
+				s.mustInvalidate(t, target, target.FenceFor(time.Second))
 				s.mustInvalidate(t, freshet.Key("x").FenceFor(time.Hour))
 				inside := s.stamp()
 				for range 59 {

@@ -382,3 +382,44 @@ func TestIntentUnderOutage(t *testing.T) {
 		t.Error("it is still kept alive")
 	}
 }
+
+// TestClusterIntent: a record outlasts an invalidation that not all partitions
+// have taken, whichever of them it is in.
+func TestClusterIntent(t *testing.T) {
+	c := redistest.StartCluster(t, 2)
+	s := openShort(t, Options{Cluster: strings.Join(c.Addrs, ",")}, time.Hour, nil)
+	targets := []freshet.Target{freshet.Key("k"), freshet.Tag("t")}
+	home := s.layout.home(targets).intents
+	i := intend(t, s, targets...)
+	set := func(value string) {
+		for _, node := range c.Nodes {
+			if _, err := node.Do("ZCARD", home); err != nil { // it has moved: the other node has it
+				if _, err := node.Do("CONFIG", "SET", "min-replicas-to-write", value); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	there := func() bool {
+		client, err := s.Client()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client.Do(t.Context(), client.B().Zscore().Key(home).Member(i.member()).Build()).Error() == nil
+	}
+	set("1")
+	if _, err := i.Invalidate(t.Context(), targets); err == nil {
+		t.Error("a node that refuses writes has taken the invalidation")
+	}
+	if !there() {
+		t.Error("the record is gone")
+	}
+	set("0")
+	again := intend(t, s, targets...)
+	if _, err := again.Invalidate(t.Context(), targets); err != nil {
+		t.Error(err)
+	}
+	if i = again; there() {
+		t.Error("the record is still there")
+	}
+}

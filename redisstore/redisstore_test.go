@@ -21,8 +21,10 @@ import (
 
 func TestMain(m *testing.M) {
 	// After a change of a cluster's topology the client keeps the connections to
-	// nodes that have gone for five more seconds, closed or not.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"))
+	// nodes that have gone for five more seconds, closed or not, and may look at the
+	// topology once more within one.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"),
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }
 
 // discard is for stores that are meant to be in trouble.
