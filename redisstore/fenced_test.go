@@ -76,6 +76,7 @@ func TestFenceSurvivesLoss(t *testing.T) {
 			server := redistest.Start(t)
 			s := settled(t, server, time.Hour, nil)
 			reader := openHere(t, server)
+			stampOf(t, reader, "k") // has something to learn from
 			drop(t, s, freshet.Key("k").FenceFor(freshet.MaxFence))
 			stampOf(t, reader, "k")
 			die(s)
