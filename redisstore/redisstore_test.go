@@ -21,8 +21,8 @@ import (
 
 func TestMain(m *testing.M) {
 	// After a change of a cluster's topology the client keeps the connections to
-	// nodes that have gone for five more seconds, closed or not.
-	// What has made it look may sleep for a second.
+	// nodes that have gone for five more seconds, closed or not, and may look at the
+	// topology once more within one.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"),
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }
@@ -193,7 +193,7 @@ func (h *harness) suite(partitioned bool) storetest.Harness {
 // new incarnation clears itself after that time; nothing of it is left on record.
 func (h *harness) openBrief(t testing.TB) freshet.Store {
 	options, servers := h.start(t)
-	brief := func(o *redisstore.Options) { options(o); o.IntentDeadline = 2 * time.Second }
+	brief := func(o *redisstore.Options) { options(o); o.IntentDeadline = time.Second }
 	s := openWith(t, brief)
 	invalidate(t, s, freshet.All())
 	client, err := s.Client()

@@ -20,7 +20,7 @@ func fenceChecks() []check {
 }
 
 // checkFence: what a fence covers is stored by nobody while it lasts, however new
-// the load is, and another invalidation without a fence does not end it. A load
+// the load is, and another invalidation with a shorter one does not end it. A load
 // may be shared all the same.
 func checkFence(t testing.TB, h Harness, aim aim) {
 	l := newLab(t, h)
@@ -41,7 +41,7 @@ func checkFence(t testing.TB, h Harness, aim aim) {
 			}
 			l.wantMiss(r, aim.reason)
 		}
-		l.invalidate(l.b, aim.target)
+		l.invalidate(l.b, aim.target.FenceFor(time.Microsecond))
 	}
 }
 
