@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,7 +49,11 @@ func newFake(t *testing.T) *fake {
 			defer f.mu.Unlock()
 			return f.owing
 		},
-		Turned: func(err error) { f.turns = append(f.turns, err != nil) },
+		Turned: func(err error) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.turns = append(f.turns, err != nil)
+		},
 	})
 	t.Cleanup(func() { f.Close(context.Background()) })
 	return f
@@ -145,11 +150,13 @@ func TestPauses(t *testing.T) {
 		for i := range want {
 			want[i] *= time.Millisecond
 		}
+		synctest.Wait()
 		if !slices.Equal(f.probes, want) {
 			t.Errorf("asked after %v, want %v", f.probes, want)
 		}
 		f.set(nil, nil)
 		time.Sleep(LongestPause)
+		synctest.Wait()
 		if f.Open() || !slices.Equal(f.turns, []bool{true, false}) {
 			t.Errorf("open: %v, told: %v", f.Open(), f.turns)
 		}
@@ -200,10 +207,12 @@ func TestHalfOpen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFake(t)
-				during := true
+				var used atomic.Bool // while the first question was put
 				probe := f.backend.Probe
 				f.backend.Probe = func(ctx context.Context) error {
-					during = during && (f.Open() || f.asked() > 0)
+					if f.asked() == 0 {
+						used.Store(!f.Open())
+					}
 					return probe(ctx)
 				}
 				f.owing = true
@@ -211,8 +220,8 @@ func TestHalfOpen(t *testing.T) {
 				_ = f.Limit(t.Context(), context.DeadlineExceeded)
 				time.Sleep(LongestPause)
 				synctest.Wait()
-				if f.Open() != tt.open || !during {
-					t.Errorf("open: %v, want %v; while it was asked: %v", f.Open(), tt.open, during)
+				if f.Open() != tt.open || used.Load() {
+					t.Errorf("open: %v, want %v; used while it was asked: %v", f.Open(), tt.open, used.Load())
 				}
 				asked := f.asked()
 				time.Sleep(time.Minute)
