@@ -38,8 +38,8 @@ const MaxFence = 10 * time.Minute
 // after its invalidation, and nothing is served that was loaded before d had
 // passed. It is for loads that read from replicas of the database which lag behind
 // by up to d: without it, such a load fills the cache with the data from before
-// the change. The fence begins for each process when it learns of the
-// invalidation, so no clocks are compared.
+// the change. The store's own clock measures d, and no process's: a fence may last
+// a second or so longer.
 func (t Target) FenceFor(d time.Duration) Target {
 	t.Fence = d
 	return t

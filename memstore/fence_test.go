@@ -19,9 +19,9 @@ func TestFenceFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStore(t, 1<<20)
-				s.mustInvalidate(t, target.FenceFor(time.Minute))
-				s.mustInvalidate(t, target)
 				s.mustInvalidate(t, freshet.Key("x").FenceFor(time.Hour))
+				s.mustInvalidate(t, target.FenceFor(time.Minute))
+				s.mustInvalidate(t, target, target.FenceFor(time.Second))
 				inside := s.stamp()
 				for range 59 {
 					if got := s.mustFill(t, ref, s.stamp(), sample("old", "t")); got != freshet.Fenced {

@@ -144,3 +144,21 @@ func BenchmarkWaitReplicas(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkWrite compares a write's invalidation with and without an intent.
+func BenchmarkWrite(b *testing.B) {
+	s, _ := benchStore(b)
+	ctx := context.Background()
+	targets := []freshet.Target{freshet.Key("k"), freshet.Key("user_stats:7"), freshet.Tag("org:1")}
+	callers(b, "invalidate", func() error {
+		_, err := s.Invalidate(ctx, targets)
+		return err
+	})
+	callers(b, "intend and invalidate", func() error {
+		i, err := s.Intend(ctx, targets)
+		if err == nil {
+			_, err = i.Invalidate(ctx, targets)
+		}
+		return err
+	})
+}

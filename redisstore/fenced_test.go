@@ -19,7 +19,10 @@ func TestFenceHolds(t *testing.T) {
 			server := redistest.Start(t)
 			s := settled(t, server, time.Hour, nil)
 			drop(t, s, target.FenceFor(freshet.MaxFence))
-			drop(t, s, target) // does not shorten it
+			drop(t, s, target) // neither shortens it
+			drop(t, s, target.FenceFor(time.Millisecond))
+			time.Sleep(2 * time.Millisecond)
+			s.recheck()
 			inside := stampOf(t, s, "k")
 			for _, s := range []*Store{s, openHere(t, server)} {
 				if outcome := fillUnder(t, s, "k", stampOf(t, s, "k"), "t"); outcome != freshet.Fenced {
@@ -73,7 +76,8 @@ func TestFenceSurvivesLoss(t *testing.T) {
 			server := redistest.Start(t)
 			s := settled(t, server, time.Hour, nil)
 			reader := openHere(t, server)
-			drop(t, s, freshet.Key("k").FenceFor(freshet.MaxFence), freshet.Tag("t").FenceFor(time.Minute))
+			stampOf(t, reader, "k") // has something to learn from
+			drop(t, s, freshet.Key("k").FenceFor(freshet.MaxFence))
 			stampOf(t, reader, "k")
 			die(s)
 			if _, err := server.Do(lose...); err != nil {

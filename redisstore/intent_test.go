@@ -355,9 +355,12 @@ func TestManyIntents(t *testing.T) {
 	if err := i.Add(t.Context(), []freshet.Target{freshet.Key("y")}); err != nil {
 		t.Errorf("adding: %v", err)
 	}
+	if _, err := server.Do("ZADD", "freshet#wi", "5", i.member()); err != nil {
+		t.Fatal(err)
+	}
 	s.intents.putOff()
-	if n := about(t, server, ":k,1:kk,1:y"); n != 1 {
-		t.Errorf("%d on record", n)
+	if due := onRecord(t, server)[i.member()]; due == "" || due == "5" {
+		t.Errorf("it falls due at %q", due)
 	}
 	i.Withdraw(t.Context())
 	intend(t, s, freshet.Key("x")).Withdraw(t.Context())
@@ -380,5 +383,46 @@ func TestIntentUnderOutage(t *testing.T) {
 	}
 	if len(s.intents.open) != 0 {
 		t.Error("it is still kept alive")
+	}
+}
+
+// TestClusterIntent: a record outlasts an invalidation that not all partitions
+// have taken, whichever of them it is in.
+func TestClusterIntent(t *testing.T) {
+	c := redistest.StartCluster(t, 2)
+	s := openShort(t, Options{Cluster: strings.Join(c.Addrs, ",")}, time.Hour, nil)
+	targets := []freshet.Target{freshet.Key("k"), freshet.Tag("t")}
+	home := s.layout.home(targets).intents
+	i := intend(t, s, targets...)
+	set := func(value string) {
+		for _, node := range c.Nodes {
+			if _, err := node.Do("ZCARD", home); err != nil { // it has moved: the other node has it
+				if _, err := node.Do("CONFIG", "SET", "min-replicas-to-write", value); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	there := func() bool {
+		client, err := s.Client()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client.Do(t.Context(), client.B().Zscore().Key(home).Member(i.member()).Build()).Error() == nil
+	}
+	set("1")
+	if _, err := i.Invalidate(t.Context(), targets); err == nil {
+		t.Error("a node that refuses writes has taken the invalidation")
+	}
+	if !there() {
+		t.Error("the record is gone")
+	}
+	set("0")
+	again := intend(t, s, targets...)
+	if _, err := again.Invalidate(t.Context(), targets); err != nil {
+		t.Error(err)
+	}
+	if i = again; there() {
+		t.Error("the record is still there")
 	}
 }

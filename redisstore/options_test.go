@@ -30,7 +30,7 @@ func TestOptionsFromEnv(t *testing.T) {
 	got, err := redisstore.OptionsFromEnv(env("HOST= redis ", "PORT=6380", "USERNAME=app", "PASSWORD= pass ", "DB=3",
 		"TLS=yes", "NAMESPACE=shop", "MAX_CONNECTIONS=8", "SOCKET_TIMEOUT=0.5", "CONNECT_TIMEOUT=2s",
 		"RETRY_ON_TIMEOUT=False", "KEEPALIVE=off", "HEALTH_CHECK_INTERVAL=0",
-		"AFTER_FAILOVER=trust", "WAIT_REPLICAS=2"))
+		"AFTER_FAILOVER=trust", "WAIT_REPLICAS=2", "INTENT_DEADLINE=30"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestOptionsFromEnv(t *testing.T) {
 		Host: "redis", Port: 6380, Username: "app", Password: " pass ", DB: 3, TLS: true, Namespace: "shop",
 		MaxConnections: 8, SocketTimeout: 500 * time.Millisecond, ConnectTimeout: 2 * time.Second,
 		DisableRetryOnTimeout: true, DisableKeepAlive: true, HealthCheckInterval: -1,
-		AfterFailover: "trust", WaitReplicas: 2,
+		AfterFailover: "trust", WaitReplicas: 2, IntentDeadline: 30 * time.Second,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("options (-want +got):\n%s", diff)
@@ -54,6 +54,7 @@ func TestBadSettings(t *testing.T) {
 		env  []string
 		want []string // variables that the error names
 	}{
+		{"intent deadline", []string{"HOST=h", "INTENT_DEADLINE=500ms"}, []string{"INTENT_DEADLINE"}},
 		{"port", []string{"HOST=h", "PORT=http"}, []string{"PORT"}},
 		{"port out of range", []string{"HOST=h", "PORT=65536"}, []string{"PORT"}},
 		{"database", []string{"HOST=h", "DB=one"}, []string{"DB"}},
