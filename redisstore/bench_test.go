@@ -114,6 +114,37 @@ func BenchmarkInvalidate(b *testing.B) {
 	})
 }
 
+// BenchmarkAfterFailover shows what the fence costs a hit: run it with -count.
+func BenchmarkAfterFailover(b *testing.B) {
+	server := redistest.Start(b)
+	for _, setting := range []string{"trust", "flush", "replay"} {
+		s := open(b, server, namespace(setting), func(o *redisstore.Options) { o.AfterFailover = setting })
+		fill(b, s, key("k"), time.Hour, "body")
+		callers(b, setting, func() error {
+			found, err := s.Lookup(context.Background(), key("k"))
+			if err == nil && found.Entry == nil {
+				err = fmt.Errorf("a miss, %v", found.Reason)
+			}
+			return err
+		})
+	}
+}
+
+// BenchmarkWaitReplicas shows what waiting for a replica costs an invalidation.
+func BenchmarkWaitReplicas(b *testing.B) {
+	server := redistest.Start(b)
+	redistest.Start(b, "--replicaof", strings.Replace(server.Addr, ":", " ", 1))
+	for _, n := range []int{0, 1} {
+		s := open(b, server, func(o *redisstore.Options) { o.WaitReplicas = n })
+		targets := []freshet.Target{freshet.Key("k")}
+		await(b, "the replica", func() bool { _, err := s.Invalidate(b.Context(), targets); return err == nil })
+		callers(b, fmt.Sprintf("replicas=%d", n), func() error {
+			_, err := s.Invalidate(b.Context(), targets)
+			return err
+		})
+	}
+}
+
 // BenchmarkWrite compares a write's invalidation with and without an intent.
 func BenchmarkWrite(b *testing.B) {
 	s, _ := benchStore(b)

@@ -193,11 +193,73 @@ func TestRefusesWrites(t *testing.T) {
 	do(t, server, "CLIENT", "KILL", "TYPE", "normal")
 	await(t, "the connection", func() bool { _, err := s.Lookup(t.Context(), key("k")); return err == nil })
 	wantHit(t, s, key("k"), "old")
+	// So is it by a process that starts only now.
+	wantHit(t, open(t, server), key("k"), "old")
 	do(t, server, "REPLICAOF", "127.0.0.1", "1")
 	do(t, server, "REPLICAOF", "NO", "ONE")
 	do(t, server, "REPLICAOF", "127.0.0.1", "1")
 	if _, err := open(t, server).Lookup(t.Context(), key("k")); err == nil {
 		t.Error("a replica of nobody knows whom is believed")
+	}
+}
+
+// TestRefusesWritesEmpty: a master that refuses writes and has no history cannot
+// be used, until it takes writes again.
+func TestRefusesWritesEmpty(t *testing.T) {
+	server := redistest.Start(t, "--min-replicas-to-write", "1")
+	s := open(t, server)
+	if _, err := s.Lookup(t.Context(), key("k")); err == nil || !strings.Contains(err.Error(), "NOREPLICAS") {
+		t.Errorf("a lookup without history: %v", err)
+	}
+	do(t, server, "CONFIG", "SET", "min-replicas-to-write", "0")
+	fill(t, s, key("k"), time.Hour, "new")
+	wantHit(t, s, key("k"), "new")
+}
+
+// TestClusterFailover: a replica that lacks an invalidation takes over.
+func TestClusterFailover(t *testing.T) {
+	c := redistest.StartReplicatedCluster(t, 3, 1, "--cluster-node-timeout", "1000")
+	for setting, old := range afterFailover {
+		t.Run(setting, func(t *testing.T) {
+			options := func(o *redisstore.Options) {
+				o.Cluster, o.Namespace, o.AfterFailover = strings.Join(c.Addrs, ","), setting, setting
+			}
+			s := openWith(t, options)
+			fill(t, s, key("k"), time.Hour, "old", "tag")
+			name := keys(t, "{"+setting+":*}:k", c.Nodes...)[0]
+			master, err := c.Owner(redistest.Slot(name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			replicas, err := c.Replicas(master)
+			if err != nil {
+				t.Fatal(err)
+			}
+			await(t, "the replication", func() bool { return len(keys(t, name, replicas...)) == 1 })
+			replicas[0].Freeze()
+			do(t, master, "CLIENT", "KILL", "TYPE", "replica")
+			invalidate(t, s, freshet.Tag("tag"))
+			master.Freeze()
+			replicas[0].Thaw()
+			if _, err := c.Failover(master, true); err != nil {
+				t.Fatal(err)
+			}
+			master.Thaw()
+			for _, s := range []*redisstore.Store{s, openWith(t, options)} {
+				var found freshet.Found
+				await(t, "an answer", func() bool {
+					found, err = s.Lookup(t.Context(), key("k"))
+					return err == nil
+				})
+				// The first has learnt of nothing either: it has not looked since.
+				if got := found.Entry != nil; got != old {
+					t.Errorf("the old entry is served: %v, want %v", got, old)
+				}
+			}
+			if err := c.Settle(); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }
 

@@ -106,7 +106,6 @@ func (s *Store) split(targets []freshet.Target) (batches map[*partition]*batch, 
 		return batches[p]
 	}
 	for _, t := range targets {
-		s.layout.birth.fenced(t.Fence.Microseconds())
 		if t.Kind == freshet.TargetKey {
 			at := s.layout.place(freshet.Ref{Key: t.Value})
 			in(at.part).key(at, t)

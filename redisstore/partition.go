@@ -106,9 +106,7 @@ func (p *partition) catchUp(ctx context.Context, client rueidis.Client, c contro
 // lost the ban seen would make the replica believe it complete without it.
 func (p *partition) sync(ctx context.Context, client rueidis.Client, seen uint64) (*replica, control, error) {
 	r, use := p.known.Load(), p.vouchedFor.Load()
-	reply, err := syncScript.run(ctx, client, invocation{part: p, args: append(p.birth.args(),
-		hex16(r.incarnation), strconv.FormatUint(r.synced.Load(), 10),
-	)}).ToArray()
+	reply, err := p.history(ctx, client, r)
 	if err != nil {
 		return nil, control{}, err
 	}
@@ -138,6 +136,19 @@ func (p *partition) sync(ctx context.Context, client rueidis.Client, seen uint64
 	r.synced.Store(max(r.synced.Load(), c.banVersion, seen))
 	p.known.Store(r)
 	return r, c, nil
+}
+
+// history fetches what r lacks. That writes nothing, so a master that refuses
+// writes can be read by a process that starts now; only lost history is begun anew.
+func (p *partition) history(ctx context.Context, client rueidis.Client, r *replica) ([]rueidis.RedisMessage, error) {
+	call := invocation{part: p, args: append(p.birth.args(),
+		hex16(r.incarnation), strconv.FormatUint(r.synced.Load(), 10),
+	)}
+	reply, err := syncScript.run(ctx, client, call).ToArray()
+	if rueidis.IsRedisNil(err) {
+		reply, err = repairScript.run(ctx, client, call).ToArray()
+	}
+	return reply, err
 }
 
 var errReply = errors.New("a script of freshet gave an unexpected reply")

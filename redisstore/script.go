@@ -25,6 +25,10 @@ var (
 	luaFence string
 	//go:embed lua/sync.lua
 	luaSync string
+	//go:embed lua/repair.lua
+	luaRepair string
+	//go:embed lua/history.lua
+	luaHistory string
 	//go:embed lua/fill.lua
 	luaFill string
 	//go:embed lua/invalidate.lua
@@ -51,7 +55,8 @@ var (
 	hereScript       = newScript("flags=no-writes,allow-oom", luaHere)
 	whereScript      = newScript("flags=no-writes,allow-oom", luaWhere)
 	fenceScript      = newScript("flags=allow-oom", luaFence)
-	syncScript       = newScript("flags=allow-oom", luaSync)
+	syncScript       = newScript("flags=no-writes,allow-oom", luaSync, luaHistory)
+	repairScript     = newScript("flags=allow-oom", luaRepair, luaHistory)
 	fillScript       = newScript("", luaFill)
 	invalidateScript = newScript("flags=allow-oom", luaRecords, luaInvalidate)
 	validScript      = newScript("flags=no-writes,allow-oom", luaValid)
