@@ -117,18 +117,23 @@ func (m *model) answer(s *state, i int, data uint8) {
 	s.actor[i] = actor{left: s.actor[i].left}
 }
 
-// vouch asks the server who it is, and begins a new life on another one. The
-// connection is read first: one that comes into use later is asked again.
+// vouch asks the server who it is, and looks again.
 func (m *model) vouch(s state, i int, emit func(step, state)) {
-	a, p := &s.actor[i], &s.process[m.Actors[i].Process]
-	use := p.connection
-	connect(&s, p)
-	if s.redis.control.incarnation != 0 && s.redis.control.server != s.life {
-		m.ensure(&s, true)
-	}
-	p.vouched = use
+	a := &s.actor[i]
+	m.ask(&s, &s.process[m.Actors[i].Process])
 	*a = actor{phase: again, left: a.left, oldest: a.oldest}
 	emit(step{does: vouches, who: i}, s)
+}
+
+// ask begins a new life on another server. The connection is read first: one that
+// comes into use later is asked again.
+func (m *model) ask(s *state, p *process) {
+	use := p.connection
+	connect(s, p)
+	if s.redis.control.incarnation != 0 && s.redis.control.server != s.life {
+		m.ensure(s, true)
+	}
+	p.vouched = use
 }
 
 // fill stores what was loaded and lands the flight.

@@ -116,7 +116,7 @@ func (m *model) store(s *state, p *process, k int, e entry) {
 		return
 	}
 	if !m.intact(r) {
-		m.ensure(s, false) // repair
+		m.sync(s, p, 0) // repair
 		return
 	}
 	if e.stamp < c.keyFloor || e.stamp < c.banFloor {
