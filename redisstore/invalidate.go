@@ -69,6 +69,8 @@ func (s *Store) invalidate(ctx context.Context, targets []freshet.Target, home *
 	if len(errs) > 0 {
 		return 0, failed("invalidate", errors.Join(errs...))
 	}
+	// After the call: it may have begun an incarnation, which then lacks no fence.
+	s.layout.birth.fenced(longestFence(targets).Microseconds())
 	if sweep {
 		s.sweeps.request()
 	}
@@ -93,7 +95,6 @@ func (s *Store) split(targets []freshet.Target) (batches map[*partition]*batch, 
 	}
 	for _, t := range targets {
 		fence := micros(t.Fence)
-		s.layout.birth.fenced(t.Fence.Microseconds())
 		if t.Kind == freshet.TargetKey {
 			at := s.layout.place(freshet.Ref{Key: t.Value})
 			b := in(at.part)

@@ -8,22 +8,13 @@ import (
 )
 
 func intentChecks() []check {
-	list := []check{
-		{"intent/ended", checkIntentEnded},
+	return []check{
+		{"intent/dead", checkIntentDead},
+		{"intent/dead/all", checkIntentAll},
 		{"intent/alive", checkIntentAlive},
-		{"intent/added", checkIntentAdded},
+		{"intent/ended", checkIntentEnded},
 		{"intent/invalidates", checkIntentInvalidates},
-		{"intent/fenced", checkIntentFenced},
-		{"intent/cancelled", checkIntentCancelled},
 	}
-	for _, name := range []string{"key", "last tag", "middle", "all"} {
-		for _, aim := range covering() {
-			if aim.name == name {
-				list = append(list, check{"intent/" + name, func(t testing.TB, h Harness) { checkIntent(t, h, aim) }})
-			}
-		}
-	}
-	return list
 }
 
 // briefLab is a lab of stores whose intents fall due soon; nil where they are not
@@ -70,36 +61,20 @@ func (l *lab) overdue() {
 	l.gone(ref("clock"))
 }
 
-// checkIntent: what a process meant to invalidate when it died is invalidated, and
-// nothing else.
-func checkIntent(t testing.TB, h Harness, aim aim) {
+// checkIntentDead: what a process meant to invalidate when it died is invalidated,
+// and fenced where it said so, and nothing else is.
+func checkIntentDead(t testing.TB, h Harness) {
 	l := briefLab(t, h)
 	if l == nil {
 		return
 	}
-	l.fill(l.a, ref(subjectKey), subject("old"))
-	l.fill(l.a, ref("countries"), entry("bystander", "continent:1"))
-	l.die(aim.target)
-	l.wantHit(ref(subjectKey), "old")
-	l.gone(ref(subjectKey))
-	if aim.target.Kind != freshet.TargetAll {
-		l.wantHit(ref("countries"), "bystander")
-	}
-}
-
-// checkIntentAdded: so is what it added.
-func checkIntentAdded(t testing.TB, h Harness) {
-	l := briefLab(t, h)
-	if l == nil {
-		return
-	}
-	keys := []string{"first", "second", "third"}
-	for _, key := range keys {
+	keys := []string{"by key", "by tag", "by match", "added by tag", "added by match"}
+	for _, key := range append([]string{"stays"}, keys...) {
 		l.fill(l.a, ref(key), entry(key, "of:"+key))
 	}
 	writer := l.peer()
-	i := l.intend(writer, freshet.Key("first"))
-	for _, t := range []freshet.Target{freshet.Tag("of:second"), freshet.Match("th*")} {
+	i := l.intend(writer, freshet.Key("by key"), freshet.Tag("of:by tag").FenceFor(freshet.MaxFence), freshet.Match("by m*"))
+	for _, t := range []freshet.Target{freshet.Tag("of:added by tag"), freshet.Match("*ded by match")} {
 		if err := i.Add(l.Context(), []freshet.Target{t}); err != nil {
 			l.Fatalf("Add: %v", err)
 		}
@@ -108,20 +83,40 @@ func checkIntentAdded(t testing.TB, h Harness) {
 	for _, key := range keys {
 		l.gone(ref(key))
 	}
+	l.wantHit(ref("stays"), "stays")
+	l.fillUnder(l.a, ref("by tag"), l.lookup(l.a, ref("by tag")).Stamp, entry("lagging", "of:by tag"))
+	l.wantMiss(ref("by tag"), freshet.BannedTag)
 }
 
-// checkIntentEnded: what has ended does not fall due.
+// checkIntentAll is the same of everything.
+func checkIntentAll(t testing.TB, h Harness) {
+	l := briefLab(t, h)
+	if l == nil {
+		return
+	}
+	l.fill(l.a, ref(subjectKey), subject("old"))
+	l.die(freshet.All())
+	l.gone(ref(subjectKey))
+}
+
+// checkIntentEnded: what has ended does not fall due, although its request has been
+// given up; and one whose request had been before is an error.
 func checkIntentEnded(t testing.TB, h Harness) {
 	l := briefLab(t, h)
 	if l == nil {
 		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := l.a.(freshet.Intender).Intend(ctx, []freshet.Target{freshet.Key("countries")}); err == nil {
+		l.Errorf("Intend with a cancelled context: no error")
 	}
 	withdrawn := l.intend(l.a, freshet.Key("countries"))
 	ended := l.intend(l.a, freshet.Key(subjectKey))
 	if err := ended.Add(l.Context(), []freshet.Target{freshet.Tag("org:1")}); err != nil {
 		l.Fatalf("Add: %v", err)
 	}
-	withdrawn.Withdraw(l.Context())
+	withdrawn.Withdraw(ctx)
 	if _, err := ended.Invalidate(l.Context(), []freshet.Target{freshet.Key(subjectKey)}); err != nil {
 		l.Fatalf("Invalidate: %v", err)
 	}
@@ -171,36 +166,4 @@ func checkIntentAlive(t testing.TB, h Harness) {
 		}
 	}
 	l.Errorf("what a process is about to invalidate is gone while it is at work")
-}
-
-// checkIntentFenced: what a dead process would have fenced is.
-func checkIntentFenced(t testing.TB, h Harness) {
-	l := briefLab(t, h)
-	if l == nil {
-		return
-	}
-	l.fill(l.a, ref(subjectKey), subject("old"))
-	l.die(freshet.Tag("org:1").FenceFor(freshet.MaxFence))
-	l.gone(ref(subjectKey))
-	l.fillUnder(l.a, ref(subjectKey), l.lookup(l.a, ref(subjectKey)).Stamp, subject("lagging"))
-	l.wantMiss(ref(subjectKey), freshet.BannedTag)
-}
-
-// checkIntentCancelled: an intent whose context is over is an error, and its end
-// is not kept from happening by one.
-func checkIntentCancelled(t testing.TB, h Harness) {
-	l := briefLab(t, h)
-	if l == nil {
-		return
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := l.a.(freshet.Intender).Intend(ctx, []freshet.Target{freshet.Key("countries")}); err == nil {
-		l.Errorf("Intend with a cancelled context: no error")
-	}
-	i := l.intend(l.a, freshet.Key("countries"))
-	i.Withdraw(ctx)
-	l.fill(l.a, ref("countries"), entry("stays"))
-	l.overdue()
-	l.wantHit(ref("countries"), "stays")
 }
