@@ -20,6 +20,9 @@ func (s *Store) connect(first chan<- error) {
 	for pause, attempt := newBackoff(), 0; s.life.Err() == nil; attempt++ {
 		client, err := s.dial()
 		if err == nil {
+			err = s.permitted(client, attempt == 0)
+		}
+		if err == nil {
 			s.client.Store(&client)
 			s.tasks.Go(s.watch)
 			if attempt > 0 {
@@ -40,6 +43,23 @@ func (s *Store) connect(first chan<- error) {
 		}
 		pause.wait(s.life)
 	}
+}
+
+// permitted checks the rights of the user. At start a right that is missing is an
+// error, and later one in the log.
+func (s *Store) permitted(client rueidis.Client, first bool) error {
+	ctx, cancel := context.WithTimeout(s.life, s.settings.connectTimeout)
+	defer cancel()
+	err := s.checkRights(ctx, client)
+	switch {
+	case err == nil:
+		return nil
+	case first:
+		client.Close()
+		return err
+	}
+	s.log.Error("freshet: the user has too few rights in Redis", "store", s.String(), "error", err)
+	return nil
 }
 
 // dial makes a client, which dials at once.
@@ -65,11 +85,10 @@ func (s *settings) refused(err error) error {
 	if errors.Is(err, errNotCluster) {
 		return bad("Cluster", "names a server without cluster mode: use Host for it")
 	}
-	reply, ok := rueidis.IsRedisErr(err)
-	if !ok {
+	if _, ok := rueidis.IsRedisErr(err); !ok && !lacksRight(err) {
 		return nil
 	}
-	text := reply.Error()
+	text := err.Error()
 	is := func(part string) bool { return strings.Contains(strings.ToLower(text), part) }
 	var name, help string
 	switch {

@@ -12,6 +12,8 @@ import (
 type hub struct {
 	store *Store
 	start sync.Once
+	// denied is done when the log has said that the user lacks a right.
+	denied sync.Once
 
 	mu      sync.Mutex
 	waiters map[string]map[*waiter]struct{} // by the key of the lease
@@ -114,7 +116,13 @@ func (h *hub) listen(client rueidis.Client) bool {
 		}
 		h.tell(m.Message[1:], what)
 	}})
-	if conn.Do(h.store.life, conn.B().Subscribe().Channel(h.store.layout.wake).Build()).Error() != nil {
+	err := conn.Do(h.store.life, conn.B().Subscribe().Channel(h.store.layout.wake).Build()).Error()
+	if lacksRight(err) {
+		h.denied.Do(func() {
+			h.store.log.Error("freshet: the user may not subscribe, so waiting for other processes takes longer", "error", err)
+		})
+	}
+	if err != nil {
 		return false
 	}
 	h.tellAll(askAgain)

@@ -51,6 +51,8 @@ const (
 	keyBanName  = "freshet#kb"
 	intentName  = "freshet#wi"
 	sweepName   = "freshet#sweep"
+	// rightsName is a key that does not exist, see rights.go.
+	rightsName = "freshet#rights"
 	// wakeName is the channel on which leases are released. It is not a key.
 	wakeName = "freshet#wake"
 )

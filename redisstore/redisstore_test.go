@@ -204,12 +204,13 @@ func (h *harness) openBrief(t testing.TB) freshet.Store {
 	if len(servers) > 1 {
 		prefixes = nil
 		for i := range 64 {
-			prefixes = append(prefixes, fmt.Sprintf("{%d}:", i))
+			prefixes = append(prefixes, fmt.Sprintf("{%d}:", i), fmt.Sprintf("{shop:%d}:", i))
 		}
 	}
 	for _, prefix := range prefixes {
 		remove := client.B().Zremrangebyscore().Key(prefix + "freshet#wi").Min("-inf").Max("(inf").Build()
-		if err := client.Do(t.Context(), remove).Error(); err != nil {
+		// A user with few rights may touch the namespace only.
+		if err := client.Do(t.Context(), remove).Error(); err != nil && !strings.Contains(err.Error(), "NOPERM") {
 			t.Fatal(err)
 		}
 	}

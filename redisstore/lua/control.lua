@@ -3,11 +3,12 @@ local CTL, TB, KB, WI = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local MARGIN = 3600000 -- ms by which the control keys outlive every entry
 
 -- call is redis.call for keys that may hold anything: a key of the wrong type
--- counts as absent.
+-- counts as absent. Any other error is one, such as that of a right that is missing.
 local function call(...)
 	local v = redis.pcall(...)
-	if type(v) == 'table' and v.err then return false end
-	return v
+	if type(v) ~= 'table' or not v.err then return v end
+	if string.find(v.err, 'WRONGTYPE', 1, true) then return false end
+	error(v)
 end
 
 local function now()
