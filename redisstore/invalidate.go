@@ -35,7 +35,7 @@ type batch struct {
 // Entries of named keys are gone from Redis when it returns. Those that a tag,
 // a pattern or All covers are no longer served, and are removed in background.
 func (s *Store) Invalidate(ctx context.Context, targets []freshet.Target) (freshet.Version, error) {
-	ctx, client, err := s.begin(ctx)
+	ctx, client, err := s.beginAmple(ctx)
 	if err != nil {
 		return 0, err
 	}

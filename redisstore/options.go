@@ -45,8 +45,13 @@ type Options struct {
 	// two of them, or one if there are fewer than four; the rest are for what
 	// needs a connection of its own. A call that finds none free waits.
 	MaxConnections int
-	// SocketTimeout bounds every call: 5 seconds by default.
+	// SocketTimeout bounds every call: 5 seconds by default. That is how long an
+	// invalidation waits for Redis to take it.
 	SocketTimeout time.Duration
+	// LookupTimeout bounds everything but invalidations, so what a request waits
+	// for a Redis that freezes before it goes to its handler: 500 milliseconds by
+	// default, or the SocketTimeout if that is less. It is at most that.
+	LookupTimeout time.Duration
 	// ConnectTimeout bounds connecting, TLS and authentication included: 5
 	// seconds by default.
 	ConnectTimeout time.Duration
@@ -89,6 +94,7 @@ type settings struct {
 	namespace          string
 	maxConnections     int
 	socketTimeout      time.Duration
+	lookupTimeout      time.Duration // at most socketTimeout
 	connectTimeout     time.Duration
 	healthCheck        time.Duration
 	retry, keepAlive   bool
@@ -120,10 +126,15 @@ func (s *settings) String() string {
 var variables = map[string]string{
 	"URL": "URL", "Host": "HOST", "Port": "PORT", "Username": "USERNAME", "Password": "PASSWORD", "DB": "DB",
 	"TLS": "TLS", "Sentinel": "SENTINEL", "Cluster": "CLUSTER", "Namespace": "NAMESPACE",
-	"MaxConnections": "MAX_CONNECTIONS", "SocketTimeout": "SOCKET_TIMEOUT", "ConnectTimeout": "CONNECT_TIMEOUT",
+	"MaxConnections": "MAX_CONNECTIONS", "SocketTimeout": "SOCKET_TIMEOUT", "LookupTimeout": "LOOKUP_TIMEOUT",
+	"ConnectTimeout": "CONNECT_TIMEOUT",
 	"RetryOnTimeout": "RETRY_ON_TIMEOUT", "KeepAlive": "KEEPALIVE", "HealthCheckInterval": "HEALTH_CHECK_INTERVAL",
 	"AfterFailover": "AFTER_FAILOVER",
 }
+
+// defaultLookupTimeout is a thousand times what a healthy Redis takes, and about
+// what a client notices.
+const defaultLookupTimeout = 500 * time.Millisecond
 
 const variablePrefix = "REDIS_CACHE_"
 
@@ -155,6 +166,7 @@ func (o *Options) settings() (settings, error) {
 		keyBansKept:    keyBansKept,
 		mostBans:       mostBans,
 	}
+	s.lookupTimeout = cmp.Or(o.LookupTimeout, min(defaultLookupTimeout, s.socketTimeout))
 	if o.TLSConfig != nil {
 		s.tls = o.TLSConfig.Clone()
 	} else if o.TLS {
@@ -227,6 +239,10 @@ func (s *settings) check() error {
 	refuse(s.maxConnections < 2, "MaxConnections",
 		fmt.Sprintf("is %d: use 2 or more, one for calls and one for wake-ups", s.maxConnections))
 	refuse(s.socketTimeout < time.Millisecond, "SocketTimeout", fmt.Sprintf("is %v: use a millisecond or more", s.socketTimeout))
+	refuse(s.lookupTimeout < time.Millisecond && s.socketTimeout >= time.Millisecond, "LookupTimeout",
+		fmt.Sprintf("is %v: use a millisecond or more", s.lookupTimeout))
+	refuse(s.lookupTimeout > s.socketTimeout, "LookupTimeout",
+		fmt.Sprintf("is %v: use at most the SocketTimeout, %v", s.lookupTimeout, s.socketTimeout))
 	refuse(s.connectTimeout < time.Millisecond, "ConnectTimeout", fmt.Sprintf("is %v: use a millisecond or more", s.connectTimeout))
 	return errors.Join(errs...)
 }
