@@ -40,23 +40,33 @@ func (s *Store) Invalidate(ctx context.Context, targets []freshet.Target) (fresh
 		return 0, err
 	}
 	batches, sweep := s.split(targets)
-	var calls []invocation
+	var (
+		calls   []invocation
+		newest  freshet.Version
+		errs    []error
+		missing []*partition
+	)
+	miss := func(p *partition, err error) {
+		errs, missing = append(errs, fmt.Errorf("partition %q: %w", p.prefix, err)), append(missing, p)
+	}
 	for _, p := range s.layout.parts {
-		if b := batches[p]; b != nil {
+		switch b := batches[p]; {
+		case b == nil:
+		case p.absent.Load():
+			miss(p, errAbsent)
+		default:
 			calls = append(calls, s.call(p, b))
 		}
 	}
-	var newest freshet.Version
-	var errs []error
 	for i, result := range invalidateScript.runAll(ctx, client, calls) {
 		version, err := result.AsInt64()
 		if err != nil {
-			errs = append(errs, fmt.Errorf("partition %q: %w", calls[i].part.prefix, err))
+			miss(calls[i].part, s.absent.heard(ctx, calls[i].part, err))
 		}
 		newest = max(newest, freshet.Version(version))
 	}
 	if len(errs) > 0 {
-		return 0, failed("invalidate", errors.Join(errs...))
+		return 0, s.absent.left(failed("invalidate", errors.Join(errs...)), targets, missing)
 	}
 	if sweep {
 		s.sweeps.request()
@@ -106,12 +116,15 @@ func (s *Store) Valid(ctx context.Context, ref freshet.Ref, tags []string, stamp
 		return false, err
 	}
 	at := s.layout.place(ref)
+	if err := s.absent.check(at.part); err != nil {
+		return false, err
+	}
 	var valid bool
 	err = s.vouched(ctx, client, at.part, func() (err error) {
 		valid, err = at.valid(ctx, client, ref, tags, stamp)
 		return err
 	})
-	return valid && err == nil, err
+	return valid && err == nil, s.absent.heard(ctx, at.part, err)
 }
 
 // valid makes one attempt at validating.

@@ -27,6 +27,8 @@ type partition struct {
 	// is: see fence.go.
 	uses       *atomic.Uint64
 	vouchedFor atomic.Uint64
+
+	absent atomic.Bool // its node does not answer: see absent.go
 }
 
 func newPartition(prefix string, uses *atomic.Uint64) *partition {

@@ -32,6 +32,7 @@ type Store struct {
 	client atomic.Pointer[rueidis.Client] // nil until connected
 	brief  limits                         // of what a request waits for
 	ample  limits                         // of invalidations, and of work in background
+	absent absences
 	wakes  hub
 	sweeps sweeper
 
@@ -59,6 +60,7 @@ func New(ctx context.Context, o *Options) (*Store, error) {
 	s.life, s.end = context.WithCancel(context.Background())
 	s.brief.init(s.life, settings.lookupTimeout)
 	s.ample.init(s.life, settings.socketTimeout)
+	s.absent.store = s
 	s.wakes.init(s)
 	s.sweeps.init(s)
 	first := make(chan error, 1)
