@@ -62,7 +62,9 @@ type Options struct {
 	// DisableKeepAlive switches the keep-alive of TCP off.
 	DisableKeepAlive bool
 	// HealthCheckInterval is how long a connection may be silent before it is
-	// checked by a PING: 30 seconds by default, never if negative.
+	// checked by a PING: a second by default, never if negative. One that leads
+	// nowhere any more, which nobody has said, is replaced after at most twice
+	// that and the SocketTimeout; until then Redis cannot be reached by it.
 	HealthCheckInterval time.Duration
 	// AfterFailover says what becomes of entries when another server answers, or
 	// one that has been restarted: it may have lost invalidations that were
@@ -158,7 +160,7 @@ func (o *Options) settings() (settings, error) {
 		maxConnections: cmp.Or(o.MaxConnections, 20),
 		socketTimeout:  cmp.Or(o.SocketTimeout, 5*time.Second),
 		connectTimeout: cmp.Or(o.ConnectTimeout, 5*time.Second),
-		healthCheck:    cmp.Or(o.HealthCheckInterval, 30*time.Second),
+		healthCheck:    cmp.Or(o.HealthCheckInterval, time.Second),
 		retry:          !o.DisableRetryOnTimeout,
 		keepAlive:      !o.DisableKeepAlive,
 		fence:          o.AfterFailover != "trust",

@@ -28,10 +28,10 @@ type fault struct {
 	hits       bool // that are still served meanwhile
 }
 
-// outages has every trouble that we can make. Where Redis keeps its data over it,
+// troubles has every trouble that we can make. Where Redis keeps its data over it,
 // the entries from before are still there afterwards, and only the invalidations
 // that are owed can tell that they have become wrong.
-var outages = []fault{
+var troubles = []fault{
 	{"stopped", func(o *outage) { o.server.Stop() }, func(o *outage) { o.server.Start() }, false},
 	{"frozen", func(o *outage) { o.server.Freeze() }, func(o *outage) { o.server.Thaw() }, false},
 	{"read-only", func(o *outage) { o.do("REPLICAOF", "127.0.0.1", "1") }, func(o *outage) { o.do("REPLICAOF", "NO", "ONE") }, true},
@@ -45,15 +45,15 @@ var outages = []fault{
 	{"resets", func(o *outage) { o.proxy.Reset(0.01) }, func(o *outage) { o.proxy.Pass() }, true},
 }
 
-// TestOutages: in every trouble of Redis all requests are answered, by their
+// TestRedisInTrouble: in every trouble of Redis all requests are answered, by their
 // handlers or freshly from the cache; few wait for it; no invalidation is lost;
 // and hits return by themselves.
-func TestOutages(t *testing.T) {
+func TestRedisInTrouble(t *testing.T) {
 	noLeak(t)
 	names := serveNames(t)
 	// In a group of their own, so that all have ended before what they share.
 	t.Run("all", func(t *testing.T) {
-		for _, f := range outages {
+		for _, f := range troubles {
 			t.Run(f.name, func(t *testing.T) {
 				t.Parallel()
 				o := newOutage(t, names)
@@ -113,7 +113,7 @@ func newOutage(t *testing.T, names *nameServer) *outage {
 	for range o.least {
 		store, err := redisstore.New(t.Context(), &redisstore.Options{
 			Host: "redis.test", Port: o.proxy.Port, SocketTimeout: socketLimit, LookupTimeout: lookupLimit,
-			ConnectTimeout: socketLimit, HealthCheckInterval: socketLimit, Logger: slog.New(slog.DiscardHandler),
+			ConnectTimeout: socketLimit, Logger: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			t.Fatal(err)
