@@ -54,14 +54,3 @@ func TestTwoLimits(t *testing.T) {
 	}
 	await(t, "look-ups", func() bool { found, err := s.Lookup(t.Context(), key("k")); return err == nil && found.Entry == nil })
 }
-
-// TestLimitIsRenewed makes calls for several times as long as one may take.
-func TestLimitIsRenewed(t *testing.T) {
-	s := open(t, redistest.Start(t), func(o *redisstore.Options) { o.SocketTimeout = 100 * time.Millisecond })
-	for until := time.Now().Add(500 * time.Millisecond); time.Now().Before(until); {
-		if _, err := s.Lookup(t.Context(), key("k")); err != nil {
-			t.Fatal(err)
-		}
-		invalidate(t, s, freshet.Key("other"))
-	}
-}
