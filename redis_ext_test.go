@@ -21,7 +21,7 @@ func redisProcesses(t *testing.T, n int) ([]freshet.Store, *redistest.Server) {
 	stores := make([]freshet.Store, n)
 	for i := range stores {
 		s, err := redisstore.New(t.Context(), &redisstore.Options{
-			Host: "127.0.0.1", Port: server.Port, SocketTimeout: time.Second,
+			Host: "127.0.0.1", Port: server.Port, SocketTimeout: time.Second, LookupTimeout: time.Second,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -188,7 +188,7 @@ func TestOneLoadBesideAnotherDeployment(t *testing.T) {
 // TestCloseInTime: a store that hangs does not keep Close longer than its context.
 func TestCloseInTime(t *testing.T) {
 	server := redistest.Start(t)
-	store, err := redisstore.New(t.Context(), &redisstore.Options{Host: "127.0.0.1", Port: server.Port, SocketTimeout: time.Minute})
+	store, err := redisstore.New(t.Context(), &redisstore.Options{Host: "127.0.0.1", Port: server.Port, SocketTimeout: time.Minute, LookupTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

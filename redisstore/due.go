@@ -26,7 +26,7 @@ const (
 // carryOut carries out what is due in p.
 func (s *Store) carryOut(p *partition) error {
 	for {
-		ctx, client, err := s.begin(s.life)
+		ctx, client, err := s.beginAmple(s.life)
 		if err != nil {
 			return err
 		}

@@ -41,7 +41,7 @@ func configured(getenv func(string) string) bool {
 
 // OptionsFromEnv reads the variables REDIS_CACHE_URL, HOST, PORT, USERNAME,
 // PASSWORD, DB, TLS, SENTINEL, CLUSTER, NAMESPACE, MAX_CONNECTIONS,
-// SOCKET_TIMEOUT, CONNECT_TIMEOUT, RETRY_ON_TIMEOUT, KEEPALIVE,
+// SOCKET_TIMEOUT, LOOKUP_TIMEOUT, CONNECT_TIMEOUT, RETRY_ON_TIMEOUT, KEEPALIVE,
 // HEALTH_CHECK_INTERVAL, AFTER_FAILOVER, WAIT_REPLICAS and INTENT_DEADLINE. They
 // mean what the fields of [Options] do; empty ones count as absent. Durations are
 // "5s" or "0.5", which are seconds; switches
@@ -62,6 +62,7 @@ func OptionsFromEnv(getenv func(string) string) (*Options, error) {
 		Namespace:             e.text("NAMESPACE"),
 		MaxConnections:        e.positive("MAX_CONNECTIONS"),
 		SocketTimeout:         e.duration("SOCKET_TIMEOUT"),
+		LookupTimeout:         e.duration("LOOKUP_TIMEOUT"),
 		ConnectTimeout:        e.duration("CONNECT_TIMEOUT"),
 		DisableRetryOnTimeout: !e.flag("RETRY_ON_TIMEOUT", true),
 		DisableKeepAlive:      !e.flag("KEEPALIVE", true),

@@ -28,6 +28,9 @@ func (s *Store) Fill(ctx context.Context, ref freshet.Ref, stamp freshet.Stamp, 
 	}
 	e.Stamp = stamp
 	at := s.layout.place(ref)
+	if err := s.absent.check(at.part); err != nil {
+		return freshet.Expired, err
+	}
 	if outcome := at.part.refuses(ref, stamp, e.Tags); outcome != freshet.Stored {
 		return outcome, nil
 	}
@@ -43,7 +46,7 @@ func (s *Store) Fill(ctx context.Context, ref freshet.Ref, stamp freshet.Stamp, 
 	case moving(err):
 		return freshet.Expired, nil
 	case err != nil:
-		return freshet.Expired, failed("fill", err)
+		return freshet.Expired, s.absent.heard(ctx, at.part, failed("fill", err))
 	}
 	return s.outcome(ctx, client, at.part, code)
 }

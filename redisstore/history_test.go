@@ -13,7 +13,7 @@ import (
 
 func openHere(t *testing.T, server *redistest.Server) *Store {
 	t.Helper()
-	s, err := New(t.Context(), &Options{Port: server.Port})
+	s, err := New(t.Context(), &Options{Port: server.Port, LookupTimeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -172,7 +172,7 @@ func (k *keeper) copies() map[*intent]string {
 
 // send puts off what is in open, and takes back what has ended meanwhile.
 func (k *keeper) send(open map[*intent]string) {
-	ctx, client, err := k.store.begin(k.store.life)
+	ctx, client, err := k.store.beginAmple(k.store.life)
 	if err != nil {
 		return
 	}

@@ -50,7 +50,7 @@ func (s *Store) Invalidate(ctx context.Context, targets []freshet.Target) (fresh
 // where the targets are in that partition only, and otherwise when all partitions
 // have answered, since a record must outlast what it is a record of.
 func (s *Store) invalidate(ctx context.Context, targets []freshet.Target, home *partition, r records) (freshet.Version, error) {
-	ctx, client, err := s.begin(ctx)
+	ctx, client, err := s.beginAmple(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -58,9 +58,21 @@ func (s *Store) invalidate(ctx context.Context, targets []freshet.Target, home *
 	if b := batches[home]; b != nil && len(batches) == 1 {
 		b.records, r = r, records{}
 	}
-	var calls []invocation
+	var (
+		calls   []invocation
+		newest  freshet.Version
+		errs    []error
+		missing []*partition
+	)
+	miss := func(p *partition, err error) {
+		errs, missing = append(errs, fmt.Errorf("partition %q: %w", p.prefix, err)), append(missing, p)
+	}
 	for _, p := range s.layout.parts {
-		if b := batches[p]; b != nil {
+		switch b := batches[p]; {
+		case b == nil:
+		case p.absent.Load():
+			miss(p, errAbsent)
+		default:
 			calls = append(calls, s.call(p, b))
 		}
 	}
@@ -69,17 +81,15 @@ func (s *Store) invalidate(ctx context.Context, targets []freshet.Target, home *
 			return 0, err
 		}
 	}
-	var newest freshet.Version
-	var errs []error
 	for i, a := range s.deliver(ctx, client, invalidateScript, calls) {
 		version, err := a.int64()
 		if err != nil {
-			errs = append(errs, fmt.Errorf("partition %q: %w", calls[i].part.prefix, err))
+			miss(calls[i].part, s.absent.heard(ctx, calls[i].part, err))
 		}
 		newest = max(newest, freshet.Version(version))
 	}
 	if len(errs) > 0 {
-		return 0, failed("invalidate", errors.Join(errs...))
+		return 0, s.absent.left(failed("invalidate", errors.Join(errs...)), targets, missing)
 	}
 	// After the call: it may have begun an incarnation, which then lacks no fence.
 	s.layout.birth.fenced(longestFence(targets).Microseconds())
@@ -135,6 +145,9 @@ func (s *Store) Valid(ctx context.Context, ref freshet.Ref, tags []string, stamp
 		return false, err
 	}
 	at := s.layout.place(ref)
+	if err := s.absent.check(at.part); err != nil {
+		return false, err
+	}
 	var valid bool
 	err = s.vouched(ctx, client, at.part, func() (err error) {
 		valid, err = at.valid(ctx, client, ref, tags, stamp)
@@ -143,7 +156,7 @@ func (s *Store) Valid(ctx context.Context, ref freshet.Ref, tags []string, stamp
 	if moving(err) {
 		return false, nil
 	}
-	return valid && err == nil, err
+	return valid && err == nil, s.absent.heard(ctx, at.part, err)
 }
 
 // valid makes one attempt at validating.

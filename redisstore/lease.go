@@ -58,10 +58,13 @@ func (l *lease) ask(ctx context.Context, take string) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := l.store.absent.check(l.at.part); err != nil {
+		return 0, err
+	}
 	call := invocation{part: l.at.part, keys: []string{l.at.lease()}, args: append(l.args[:len(l.args):len(l.args)], take)}
 	left, err := acquireScript.run(ctx, client, call).AsInt64()
 	if err != nil {
-		return 0, failed("lease", err)
+		return 0, l.store.absent.heard(ctx, l.at.part, failed("lease", err))
 	}
 	return time.Duration(left) * time.Millisecond, nil
 }

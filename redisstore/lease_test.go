@@ -3,11 +3,9 @@ package redisstore_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/freshet-dev/freshet"
 	"github.com/freshet-dev/freshet/internal/redistest"
-	"github.com/freshet-dev/freshet/redisstore"
 )
 
 // waiting asks for a lease that somebody else holds, waits for it in background
@@ -200,17 +198,5 @@ func TestBansTakeLeaseOver(t *testing.T) {
 			}
 			next.Release(t.Context(), true)
 		})
-	}
-}
-
-// TestSharedLimitIsRenewed makes calls for several times as long as one may take.
-func TestSharedLimitIsRenewed(t *testing.T) {
-	server := redistest.Start(t)
-	s := open(t, server, func(o *redisstore.Options) { o.SocketTimeout = 100 * time.Millisecond })
-	until := time.Now().Add(500 * time.Millisecond)
-	for time.Now().Before(until) {
-		if _, err := s.Lookup(t.Context(), key("k")); err != nil {
-			t.Fatal(err)
-		}
 	}
 }

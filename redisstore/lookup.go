@@ -30,6 +30,9 @@ func (s *Store) Lookup(ctx context.Context, ref freshet.Ref) (freshet.Found, err
 		return freshet.Found{}, err
 	}
 	at := s.layout.place(ref)
+	if err := s.absent.check(at.part); err != nil {
+		return freshet.Found{}, err
+	}
 	var found freshet.Found
 	err = s.vouched(ctx, client, at.part, func() (err error) {
 		found, err = at.lookup(ctx, client, ref)
@@ -39,7 +42,7 @@ func (s *Store) Lookup(ctx context.Context, ref freshet.Ref) (freshet.Found, err
 	case moving(err):
 		return unsettled(), nil
 	case err != nil:
-		return freshet.Found{}, err
+		return freshet.Found{}, s.absent.heard(ctx, at.part, err)
 	}
 	return found, nil
 }

@@ -45,8 +45,13 @@ type Options struct {
 	// two of them, or one if there are fewer than four; the rest are for what
 	// needs a connection of its own. A call that finds none free waits.
 	MaxConnections int
-	// SocketTimeout bounds every call: 5 seconds by default.
+	// SocketTimeout bounds every call: 5 seconds by default. That is how long an
+	// invalidation waits for Redis to take it.
 	SocketTimeout time.Duration
+	// LookupTimeout bounds everything but invalidations, so what a request waits
+	// for a Redis that freezes before it goes to its handler: 500 milliseconds by
+	// default, or the SocketTimeout if that is less. It is at most that.
+	LookupTimeout time.Duration
 	// ConnectTimeout bounds connecting, TLS and authentication included: 5
 	// seconds by default.
 	ConnectTimeout time.Duration
@@ -57,7 +62,9 @@ type Options struct {
 	// DisableKeepAlive switches the keep-alive of TCP off.
 	DisableKeepAlive bool
 	// HealthCheckInterval is how long a connection may be silent before it is
-	// checked by a PING: 30 seconds by default, never if negative.
+	// checked by a PING: a second by default, never if negative. One that leads
+	// nowhere any more, which nobody has said, is replaced after at most twice
+	// that and the SocketTimeout; until then Redis cannot be reached by it.
 	HealthCheckInterval time.Duration
 	// AfterFailover says what becomes of entries when another server answers, or
 	// one that has been restarted: it may have lost invalidations that were
@@ -101,6 +108,7 @@ type settings struct {
 	namespace          string
 	maxConnections     int
 	socketTimeout      time.Duration
+	lookupTimeout      time.Duration // at most socketTimeout
 	connectTimeout     time.Duration
 	healthCheck        time.Duration
 	retry, keepAlive   bool
@@ -135,10 +143,15 @@ func (s *settings) String() string {
 var variables = map[string]string{
 	"URL": "URL", "Host": "HOST", "Port": "PORT", "Username": "USERNAME", "Password": "PASSWORD", "DB": "DB",
 	"TLS": "TLS", "Sentinel": "SENTINEL", "Cluster": "CLUSTER", "Namespace": "NAMESPACE",
-	"MaxConnections": "MAX_CONNECTIONS", "SocketTimeout": "SOCKET_TIMEOUT", "ConnectTimeout": "CONNECT_TIMEOUT",
+	"MaxConnections": "MAX_CONNECTIONS", "SocketTimeout": "SOCKET_TIMEOUT", "LookupTimeout": "LOOKUP_TIMEOUT",
+	"ConnectTimeout": "CONNECT_TIMEOUT",
 	"RetryOnTimeout": "RETRY_ON_TIMEOUT", "KeepAlive": "KEEPALIVE", "HealthCheckInterval": "HEALTH_CHECK_INTERVAL",
 	"AfterFailover": "AFTER_FAILOVER", "WaitReplicas": "WAIT_REPLICAS", "IntentDeadline": "INTENT_DEADLINE",
 }
+
+// defaultLookupTimeout is a thousand times what a healthy Redis takes, and about
+// what a client notices.
+const defaultLookupTimeout = 500 * time.Millisecond
 
 const variablePrefix = "REDIS_CACHE_"
 
@@ -162,7 +175,7 @@ func (o *Options) settings() (settings, error) {
 		maxConnections: cmp.Or(o.MaxConnections, 20),
 		socketTimeout:  cmp.Or(o.SocketTimeout, 5*time.Second),
 		connectTimeout: cmp.Or(o.ConnectTimeout, 5*time.Second),
-		healthCheck:    cmp.Or(o.HealthCheckInterval, 30*time.Second),
+		healthCheck:    cmp.Or(o.HealthCheckInterval, time.Second),
 		retry:          !o.DisableRetryOnTimeout,
 		keepAlive:      !o.DisableKeepAlive,
 		fence:          o.AfterFailover != "trust",
@@ -173,6 +186,7 @@ func (o *Options) settings() (settings, error) {
 		keyBansKept:    keyBansKept,
 		mostBans:       mostBans,
 	}
+	s.lookupTimeout = cmp.Or(o.LookupTimeout, min(defaultLookupTimeout, s.socketTimeout))
 	if o.TLSConfig != nil {
 		s.tls = o.TLSConfig.Clone()
 	} else if o.TLS {
@@ -249,6 +263,10 @@ func (s *settings) check() error {
 		fmt.Sprintf("needs connections of its own, and MaxConnections is %d: use 4 or more", s.maxConnections))
 	refuse(s.socketTimeout < time.Millisecond, "SocketTimeout", fmt.Sprintf("is %v: use a millisecond or more", s.socketTimeout))
 	refuse(s.intentDeadline < time.Second, "IntentDeadline", fmt.Sprintf("is %v: use a second or more", s.intentDeadline))
+	refuse(s.lookupTimeout < time.Millisecond && s.socketTimeout >= time.Millisecond, "LookupTimeout",
+		fmt.Sprintf("is %v: use a millisecond or more", s.lookupTimeout))
+	refuse(s.lookupTimeout > s.socketTimeout, "LookupTimeout",
+		fmt.Sprintf("is %v: use at most the SocketTimeout, %v", s.lookupTimeout, s.socketTimeout))
 	refuse(s.connectTimeout < time.Millisecond, "ConnectTimeout", fmt.Sprintf("is %v: use a millisecond or more", s.connectTimeout))
 	return errors.Join(errs...)
 }

@@ -28,7 +28,7 @@ func env(pairs ...string) func(string) string {
 
 func TestOptionsFromEnv(t *testing.T) {
 	got, err := redisstore.OptionsFromEnv(env("HOST= redis ", "PORT=6380", "USERNAME=app", "PASSWORD= pass ", "DB=3",
-		"TLS=yes", "NAMESPACE=shop", "MAX_CONNECTIONS=8", "SOCKET_TIMEOUT=0.5", "CONNECT_TIMEOUT=2s",
+		"TLS=yes", "NAMESPACE=shop", "MAX_CONNECTIONS=8", "SOCKET_TIMEOUT=0.5", "LOOKUP_TIMEOUT=200ms", "CONNECT_TIMEOUT=2s",
 		"RETRY_ON_TIMEOUT=False", "KEEPALIVE=off", "HEALTH_CHECK_INTERVAL=0",
 		"AFTER_FAILOVER=trust", "WAIT_REPLICAS=2", "INTENT_DEADLINE=30"))
 	if err != nil {
@@ -36,7 +36,7 @@ func TestOptionsFromEnv(t *testing.T) {
 	}
 	want := &redisstore.Options{
 		Host: "redis", Port: 6380, Username: "app", Password: " pass ", DB: 3, TLS: true, Namespace: "shop",
-		MaxConnections: 8, SocketTimeout: 500 * time.Millisecond, ConnectTimeout: 2 * time.Second,
+		MaxConnections: 8, SocketTimeout: 500 * time.Millisecond, LookupTimeout: 200 * time.Millisecond, ConnectTimeout: 2 * time.Second,
 		DisableRetryOnTimeout: true, DisableKeepAlive: true, HealthCheckInterval: -1,
 		AfterFailover: "trust", WaitReplicas: 2, IntentDeadline: 30 * time.Second,
 	}
@@ -64,6 +64,8 @@ func TestBadSettings(t *testing.T) {
 			[]string{"SOCKET_TIMEOUT", "CONNECT_TIMEOUT", "HEALTH_CHECK_INTERVAL"}},
 		{"no time", []string{"SOCKET_TIMEOUT=0", "CONNECT_TIMEOUT=1us"}, []string{"SOCKET_TIMEOUT", "CONNECT_TIMEOUT"}},
 		{"endless", []string{"SOCKET_TIMEOUT=NaN", "CONNECT_TIMEOUT=1e300"}, []string{"SOCKET_TIMEOUT", "CONNECT_TIMEOUT"}},
+		{"no lookup", []string{"HOST=h", "LOOKUP_TIMEOUT=1us"}, []string{"LOOKUP_TIMEOUT"}},
+		{"lookup above socket", []string{"SOCKET_TIMEOUT=1s", "LOOKUP_TIMEOUT=2s"}, []string{"LOOKUP_TIMEOUT"}},
 		{"no connections", []string{"MAX_CONNECTIONS=0"}, []string{"MAX_CONNECTIONS"}},
 		{"one connection", []string{"MAX_CONNECTIONS=1"}, []string{"MAX_CONNECTIONS"}},
 		{"after failover", []string{"HOST=h", "AFTER_FAILOVER=hope"}, []string{"AFTER_FAILOVER"}},

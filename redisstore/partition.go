@@ -31,6 +31,8 @@ type partition struct {
 	seen       atomic.Pointer[sighting] // for replay.go
 
 	birth *birth
+
+	absent atomic.Bool // its node does not answer: see absent.go
 }
 
 func newPartition(prefix string, uses *atomic.Uint64, birth *birth) *partition {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/redis/rueidis"
 
@@ -21,16 +20,19 @@ var ErrUnavailable = errors.New("freshet: Redis is unavailable")
 // Store keeps entries in Redis. It implements [freshet.Store], [freshet.Leaser]
 // and [freshet.Intender]; all methods but Close may be called concurrently.
 //
-// No call takes longer than the socket timeout, give or take a tenth of it,
-// whatever its context says. A context without a deadline that is cancelled
-// while the store waits for Redis has no effect until then: see within.
+// No Invalidate takes longer than the socket timeout and no other call longer than
+// the lookup timeout, give or take a tenth of it, whatever their contexts say. A
+// context without a deadline that is cancelled while the store waits for Redis has
+// no effect until then: see within.
 type Store struct {
 	settings settings
 	layout   layout
 	log      *slog.Logger
 
 	client atomic.Pointer[rueidis.Client] // nil until connected
-	limit  atomic.Pointer[limit]
+	brief  limits                         // of what a request waits for
+	ample  limits                         // of invalidations, and of work in background
+	absent absences
 	wakes  hub
 	sweeps sweeper
 	// silence is what makes answers doubtful: see doubt.go.
@@ -68,6 +70,9 @@ func start(ctx context.Context, settings settings) (*Store, error) {
 	s := &Store{settings: settings, log: settings.log, layout: newLayout(settings.namespace, settings.mode == modeCluster),
 		silence: newSilence()}
 	s.life, s.end = context.WithCancel(context.Background())
+	s.brief.init(s.life, settings.lookupTimeout)
+	s.ample.init(s.life, settings.socketTimeout)
+	s.absent.store = s
 	s.wakes.init(s)
 	s.sweeps.init(s)
 	s.intents.init(s)
@@ -96,9 +101,8 @@ func (s *Store) Close() error {
 	s.disconnect()
 	s.tasks.Wait()
 	s.disconnect()
-	if l := s.limit.Swap(nil); l != nil {
-		l.end()
-	}
+	s.brief.close()
+	s.ample.close()
 	return nil
 }
 
@@ -133,48 +137,20 @@ func Client(s freshet.Store) (rueidis.Client, error) {
 	return nil, freshet.ErrNoRedis
 }
 
-// limit is a deadline shared by all calls that begin within a tenth of the
-// socket timeout.
-type limit struct {
-	context.Context
-	end   context.CancelFunc
-	renew time.Time
-}
-
-// within returns the context for a call on behalf of ctx: ctx itself when it
-// ends soon enough, and otherwise one that ends after nine to ten tenths of the
-// socket timeout and does not follow ctx.
-//
-// A context of its own for each call would cost five allocations; and one that
-// can be cancelled but has no deadline, as those of HTTP requests are, makes
-// the client give up writing and reading on the caller's own goroutine for good,
-// which is by far the cheapest way for a single caller. Nothing is gained by
-// leaving a healthy Redis half a millisecond early.
-func (s *Store) within(ctx context.Context) (context.Context, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	now := time.Now()
-	l := s.limit.Load()
-	if l == nil || now.After(l.renew) {
-		timeout := s.settings.socketTimeout
-		fresh := &limit{renew: now.Add(timeout / 10)}
-		// Of two that renew at once one replaces the other's. Either is good,
-		// and a limit that nobody uses any more ends by itself.
-		fresh.Context, fresh.end = context.WithTimeout(s.life, timeout)
-		s.limit.Store(fresh)
-		l = fresh
-	}
-	own, ok := ctx.Deadline()
-	if shared, _ := l.Deadline(); ok && own.Before(shared) {
-		return ctx, nil
-	}
-	return l, nil
-}
-
-// begin returns what a call needs: the client and the context.
+// begin returns what a call needs that a request waits for: the client, and a
+// context that ends with the lookup timeout.
 func (s *Store) begin(ctx context.Context) (context.Context, rueidis.Client, error) {
-	bounded, err := s.within(ctx)
+	return s.beginIn(ctx, &s.brief)
+}
+
+// beginAmple is begin for invalidations, which are worth waiting for, and for what
+// nobody waits for. They have the socket timeout.
+func (s *Store) beginAmple(ctx context.Context) (context.Context, rueidis.Client, error) {
+	return s.beginIn(ctx, &s.ample)
+}
+
+func (s *Store) beginIn(ctx context.Context, l *limits) (context.Context, rueidis.Client, error) {
+	bounded, err := l.within(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

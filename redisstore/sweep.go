@@ -96,7 +96,7 @@ func (w *sweeper) walk() (rest time.Duration) {
 
 // do runs a command within the time limit.
 func (w *sweeper) do(client rueidis.Client, cmd rueidis.Completed) rueidis.RedisResult {
-	ctx, err := w.store.within(w.store.life)
+	ctx, err := w.store.ample.within(w.store.life)
 	if err != nil {
 		ctx = w.store.life // ended, as the client will say
 	}
@@ -186,7 +186,7 @@ func (w *sweeper) reclaim(client rueidis.Client, names []string) error {
 }
 
 func (w *sweeper) reclaimIn(client rueidis.Client, p *partition, names []string) error {
-	ctx, err := w.store.within(w.store.life)
+	ctx, err := w.store.ample.within(w.store.life)
 	if err != nil {
 		return err
 	}

@@ -94,10 +94,13 @@ func (s *Store) runAndWait(ctx context.Context, b rueidis.Client, c rueidis.Dedi
 	}
 	n, err := results[1].AsInt64()
 	if err != nil || n < want {
-		a.err = errors.Join(fmt.Errorf("%d of %d replicas have acknowledged", n, want), err)
+		a.err = errors.Join(fmt.Errorf("%d of %d %w", n, want, errReplicas), err)
 	}
 	return a, false
 }
+
+// errReplicas is no sign of a node that is absent: it has answered itself.
+var errReplicas = errors.New("replicas have acknowledged")
 
 // waitTime leaves the answer time to arrive within that of ctx. Redis looks ten
 // times a second who has waited for long enough, and a call that says how many

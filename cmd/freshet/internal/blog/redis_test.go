@@ -22,6 +22,7 @@ func onRedis(t *testing.T) freshet.Opener {
 func on(t *testing.T, server *redistest.Server) freshet.Opener {
 	t.Setenv("REDIS_CACHE_HOST", "127.0.0.1")
 	t.Setenv("REDIS_CACHE_PORT", strconv.Itoa(server.Port))
+	t.Setenv("REDIS_CACHE_LOOKUP_TIMEOUT", "5s") // hits are expected on a busy machine, too
 	return redisstore.FromEnv
 }
 
