@@ -18,7 +18,7 @@ type check struct {
 
 func checks() []check {
 	return slices.Concat(
-		storedChecks(), invalidateChecks(), lateChecks(), raceChecks(), leaseChecks(), lossChecks(), callChecks(),
+		storedChecks(), invalidateChecks(), lateChecks(), raceChecks(), leaseChecks(), lossChecks(), callChecks(), historyChecks(),
 	)
 }
 

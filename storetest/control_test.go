@@ -349,5 +349,9 @@ func fakeControls() []control {
 		defect("wakes nobody", "lease/waiters", "takeover/key"),
 		defect("waits beyond its context", "lease/wait ends with its context"),
 		defect("the dead hold on", "lease/holder dies"),
+		defect("forgets the oldest ban", "history"),
+		defect("tells the oldest ban first", "history"),
+		defect("tells of an older stamp", "history"),
+		defect("tells of everything", "history"),
 	}
 }
