@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/freshet-dev/freshet/internal/audit"
 	"github.com/freshet-dev/freshet/internal/flight"
 	"github.com/freshet-dev/freshet/internal/owed"
 	"github.com/freshet-dev/freshet/internal/typeid"
@@ -28,6 +29,9 @@ type Options struct {
 	// be quick and may run concurrently. Default: none.
 	Observe func(Event)
 
+	// Audit has some hits compared with what their handlers answer. Default: none.
+	Audit *Audit
+
 	// Disabled makes a cache that does nothing: every request reaches its
 	// handler. It needs no store.
 	Disabled bool
@@ -43,6 +47,7 @@ type Cache struct {
 	guard   *guard
 	flights flight.Group[moment, *Entry]
 	types   typeid.Names
+	auditor *audit.Auditor // nil: no hit is audited
 }
 
 // New returns a cache on store, which it owns from now on. o may be nil; it is
@@ -58,6 +63,14 @@ func New(store Store, o *Options) (*Cache, error) {
 	if store == nil {
 		return nil, errors.New("freshet: New needs a store, unless Options.Disabled is set")
 	}
+	if a := c.options.Audit; a != nil {
+		var err error
+		if c.auditor, err = audit.New(a.Fraction, a.Grace); err != nil {
+			return nil, err
+		}
+		settings := *a
+		c.options.Audit = &settings
+	}
 	c.store = store
 	c.guard = newGuard(store, c.options.logger(), c.observe)
 	return c, nil
@@ -71,6 +84,7 @@ func (c *Cache) Close(ctx context.Context) error {
 	if c.options.Disabled {
 		return nil
 	}
+	c.auditor.Close()
 	return c.guard.close(ctx)
 }
 

@@ -37,6 +37,10 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (rt *route) read(w http.ResponseWriter, r *http.Request) {
 	c := rt.cache
+	if c.auditor.Running(r.Context()) {
+		rt.next.ServeHTTP(w, r)
+		return
+	}
 	at, why := rt.plan.requests.Read(r)
 	if why != "" {
 		rt.pass(w, r, "", why)
@@ -51,7 +55,7 @@ func (rt *route) read(w http.ResponseWriter, r *http.Request) {
 	}
 	found = c.own(&q, found)
 	if found.Entry != nil {
-		rt.hit(w, r, q.Key, found.Entry, "", start)
+		rt.hit(w, r, q.Ref, found.Entry, "", start)
 		return
 	}
 	c.observe(Event{Kind: EventMiss, Rule: rt.plan.Name, Key: q.Key, Reason: found.Reason.String(), Elapsed: time.Since(start)})
@@ -83,17 +87,20 @@ func (rt *route) miss(w http.ResponseWriter, r *http.Request, q query, found Fou
 	case a.entry == nil:
 		rt.alone(w, r, rfc9111.Status{Forward: forwarded, Detail: []string{"unshared"}})
 	case a.hit:
-		rt.hit(w, r, q.Key, a.entry, "", start)
+		rt.hit(w, r, q.Ref, a.entry, "", start)
 	default:
-		rt.hit(w, r, q.Key, a.entry, forwarded, start)
+		rt.hit(w, r, q.Ref, a.entry, forwarded, start)
 	}
 }
 
 // hit answers from an entry: a stored one, or one that another request has just
 // loaded; collapsed then says why this one was forwarded.
-func (rt *route) hit(w http.ResponseWriter, r *http.Request, key string, e *Entry, collapsed string, start time.Time) {
+func (rt *route) hit(w http.ResponseWriter, r *http.Request, ref Ref, e *Entry, collapsed string, start time.Time) {
 	now := time.Now()
-	rt.cache.observe(Event{Kind: EventHit, Rule: rt.plan.Name, Key: key, Elapsed: now.Sub(start)})
+	rt.cache.observe(Event{Kind: EventHit, Rule: rt.plan.Name, Key: ref.Key, Elapsed: now.Sub(start)})
+	if a := rt.cache.auditor; a != nil && collapsed == "" && a.Sample() {
+		defer rt.audit(w.Header().Clone(), r, ref, e)
+	}
 	serve(w, r, e, collapsed, now)
 }
 
