@@ -94,7 +94,7 @@ func New(fraction float64, grace time.Duration) (*Auditor, error) {
 
 // Sample reports whether a hit is to be audited. If so, Audit has to be called.
 func (a *Auditor) Sample() bool {
-	if rand.Float64() >= a.fraction {
+	if rand.Float64() >= a.fraction || a.life.Err() != nil {
 		return false
 	}
 	select {
@@ -182,7 +182,7 @@ func (a *Auditor) judge(s Subject) (Verdict, []string) {
 		switch {
 		case !a.stands(s, 0):
 			return Overtaken, nil
-		case !ok, len(suspect) == 0 && (slices.Contains(changed, Body) || slices.Contains(changed, Status)):
+		case !ok, slices.Contains(changed, Body), slices.Contains(changed, Status):
 			return Unsteady, nil
 		case len(suspect) == 0: // a field that is new each time, around the same body
 			return Fresh, nil
