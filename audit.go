@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/freshet-dev/freshet/internal/audit"
+	"github.com/freshet-dev/freshet/internal/capture"
 )
 
 // Audit is the setting of the auditor, which runs the handlers of some hits again,
@@ -13,8 +14,8 @@ import (
 // Each run is on a copy of the request. What it tells [FromContext] has no effect;
 // whatever else it does, it does.
 type Audit struct {
-	// Fraction of the hits of handlers that is audited: more than 0, at most 1.
-	// There are never more than four audits at a time.
+	// Fraction of the hits of handlers that is audited, at most 1. There are never
+	// more than four audits at a time. Default: 0, none.
 	Fraction float64
 	// Grace is how long after its change an invalidation may return: longer than
 	// the slowest write, and than the store's intent deadline. Default: 15 seconds.
@@ -50,7 +51,7 @@ func (rt *route) audit(header http.Header, r *http.Request, ref Ref, e *Entry) {
 	c.auditor.Audit(audit.Subject{
 		Request: r.WithContext(ctx),
 		Header:  header,
-		Served:  audit.Answer{Status: e.Status, Header: e.Header, Body: e.Body},
+		Served:  capture.Answer{Status: e.Status, Header: e.Header, Body: e.Body},
 		Handler: rt.next,
 		Limit:   rt.plan.MaxBody,
 		Same: func(r *http.Request) bool {

@@ -24,7 +24,7 @@ func audited(t testing.TB, store freshet.Store, grace time.Duration) (*freshet.C
 	d, found := new(diary), make(chan freshet.Violation, 1000)
 	c, err := freshet.New(store, &freshet.Options{
 		Logger: slog.New(slog.NewTextHandler(d, nil)), Observe: d.observe,
-		Audit: &freshet.Audit{Fraction: 1, Grace: grace, Report: func(v freshet.Violation) { found <- v }},
+		Audit: freshet.Audit{Fraction: 1, Grace: grace, Report: func(v freshet.Violation) { found <- v }},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestAuditLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := new(diary)
 		c, err := freshet.New(newFake(t).Store, &freshet.Options{
-			Logger: slog.New(slog.NewTextHandler(d, nil)), Observe: d.observe, Audit: &freshet.Audit{Fraction: 1},
+			Logger: slog.New(slog.NewTextHandler(d, nil)), Observe: d.observe, Audit: freshet.Audit{Fraction: 1},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -370,7 +370,7 @@ func TestAuditOfReusedContext(t *testing.T) {
 // TestAuditSetting: what cannot be used is an error, and without it nothing is
 // audited.
 func TestAuditSetting(t *testing.T) {
-	if _, err := freshet.New(newFake(t), &freshet.Options{Audit: &freshet.Audit{Fraction: 2}}); err == nil ||
+	if _, err := freshet.New(newFake(t), &freshet.Options{Audit: freshet.Audit{Fraction: 2}}); err == nil ||
 		err.Error() != "freshet: Audit.Fraction is 2: use more than 0 and at most 1" {
 		t.Errorf("New: %v", err)
 	}

@@ -144,7 +144,7 @@ func ExampleAudit() {
 		panic(err)
 	}
 	found := make(chan freshet.Violation)
-	cache, err := freshet.New(store, &freshet.Options{Audit: &freshet.Audit{
+	cache, err := freshet.New(store, &freshet.Options{Audit: freshet.Audit{
 		Fraction: 1,                // every hit; 0.001 is plenty where there are many
 		Grace:    time.Millisecond, // nothing is invalidated late here
 		Report:   func(v freshet.Violation) { found <- v },

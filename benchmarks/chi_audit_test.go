@@ -31,7 +31,7 @@ func TestChiAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := make(chan freshet.Event)
-	cache, err := freshet.New(store, &freshet.Options{Audit: &freshet.Audit{Fraction: 1}, Observe: func(e freshet.Event) {
+	cache, err := freshet.New(store, &freshet.Options{Audit: freshet.Audit{Fraction: 1}, Observe: func(e freshet.Event) {
 		if e.Kind == freshet.EventAudit {
 			ended <- e
 		}

@@ -11,13 +11,6 @@ import (
 	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
 
-// Answer is what a client gets of an entry, or of a handler.
-type Answer struct {
-	Status int
-	Header []capture.Field // as capture.Writer.Fields returns it
-	Body   string
-}
-
 // The names of what is no header field.
 const (
 	Status = "status"
@@ -32,7 +25,7 @@ var moment = []string{"Age", "Cache-Status", "Date", "Expires"}
 
 // Differences returns in what a and b differ: [Status], [Body] and names of header
 // fields, sorted. Nil means that they are the same.
-func Differences(a, b Answer) (parts []string) {
+func Differences(a, b capture.Answer) (parts []string) {
 	if a.Body != b.Body {
 		parts = append(parts, Body)
 	}
@@ -70,22 +63,22 @@ func lines(header []capture.Field) map[string][]string {
 
 // run has h answer r. header is what middleware in front had set. It reports false
 // when the handler has no whole answer of at most limit bytes to give, or fails.
-func run(h http.Handler, r *http.Request, header http.Header, limit int64) (a Answer, ok bool) {
+func run(h http.Handler, r *http.Request, header http.Header, limit int64) (a capture.Answer, ok bool) {
 	defer func() {
 		// Nobody waits for this answer; and a panic here, unlike one under
 		// net/http, would end the process.
 		if recover() != nil {
-			a, ok = Answer{}, false
+			a, ok = capture.Answer{}, false
 		}
 	}()
 	out := capture.New(nowhere(header.Clone()), limit, func() {})
 	h.ServeHTTP(out, r)
 	out.Settle()
 	if !out.Whole() || out.Status >= http.StatusInternalServerError || r.Context().Err() != nil {
-		return Answer{}, false
+		return capture.Answer{}, false
 	}
 	out.Complete(time.Now())
-	return Answer{out.Status, out.Fields(), string(out.Body)}, true
+	return capture.Answer{Status: out.Status, Header: out.Fields(), Body: string(out.Body)}, true
 }
 
 // again returns a copy of r to run a handler on: what the entry was loaded by, a

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/freshet-dev/freshet/internal/capture"
 )
 
 const (
@@ -52,7 +54,7 @@ type Subject struct {
 	// before. Neither may be in use any more.
 	Request *http.Request
 	Header  http.Header
-	Served  Answer
+	Served  capture.Answer
 	// Handler makes the answer anew, of at most Limit bytes.
 	Handler http.Handler
 	Limit   int64
@@ -76,10 +78,12 @@ type Auditor struct {
 	end  context.CancelFunc
 }
 
-// New returns an auditor of a fraction of all hits. grace is how long after a
-// change its invalidation may come, 0 for the default.
+// New returns an auditor of a fraction of all hits, nil if that is 0. grace is how
+// long after a change its invalidation may come, 0 for the default.
 func New(fraction float64, grace time.Duration) (*Auditor, error) {
 	switch {
+	case fraction == 0 && grace == 0:
+		return nil, nil
 	case !(fraction > 0 && fraction <= 1): // so that NaN is refused
 		return nil, fmt.Errorf("freshet: Audit.Fraction is %v: use more than 0 and at most 1", fraction)
 	case grace < 0:
@@ -192,7 +196,7 @@ func (a *Auditor) judge(s Subject) (Verdict, []string) {
 }
 
 // run runs the handler once, under the values of the request's context.
-func (a *Auditor) run(s Subject) (Answer, bool) {
+func (a *Auditor) run(s Subject) (capture.Answer, bool) {
 	ctx, cancel := context.WithTimeout(s.Request.Context(), runLimit)
 	defer cancel()
 	defer context.AfterFunc(a.life, cancel)()

@@ -34,7 +34,7 @@ type finding struct {
 }
 
 // served is what all audits begin with: the answer of the handler constant("old").
-func served() Answer {
+func served() capture.Answer {
 	h := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "old") }
 	a, _ := run(http.HandlerFunc(h), httptest.NewRequest("GET", "/", nil), http.Header{}, 100)
 	return a
@@ -262,22 +262,31 @@ func TestFraction(t *testing.T) {
 	if sampled < 2200 || sampled > 2800 { // seven standard deviations
 		t.Errorf("%d of 10000 sampled, want about 2500", sampled)
 	}
-	for _, fraction := range []float64{0, -1, 1.1, math.NaN()} {
+	for _, fraction := range []float64{-1, 1.1, math.NaN()} {
 		if _, err := New(fraction, 0); err == nil {
 			t.Errorf("a fraction of %v is no error", fraction)
 		}
 	}
-	if _, err := New(1, -1); err == nil {
-		t.Error("a grace of -1 is no error")
+	for fraction, grace := range map[float64]time.Duration{1: -1, 0: time.Second} {
+		if _, err := New(fraction, grace); err == nil {
+			t.Errorf("a fraction of %v with a grace of %v is no error", fraction, grace)
+		}
+	}
+	if a, err := New(0, 0); a != nil || err != nil {
+		t.Errorf("nothing: %v, %v", a, err)
 	}
 }
 
+func answer(status int, header []capture.Field, body string) capture.Answer {
+	return capture.Answer{Status: status, Header: header, Body: body}
+}
+
 func TestDifferences(t *testing.T) {
-	a := Answer{200, []capture.Field{{Name: ">Vary", Value: "A"}, {Name: "X", Value: "1"}, {Name: "X", Value: "2"}, {Name: "<Y"}}, "b"}
-	for want, b := range map[string]Answer{
-		"[]":              {200, []capture.Field{{Name: "Vary", Value: "A"}, {Name: "X", Value: "1"}, {Name: "X", Value: "2"}, {Name: "Age", Value: "3"}}, "b"},
-		"[Vary X]":        {200, []capture.Field{{Name: "X", Value: "2"}, {Name: "X", Value: "1"}}, "b"},
-		"[Z body status]": {404, []capture.Field{{Name: "Vary", Value: "A"}, {Name: "X", Value: "1"}, {Name: "X", Value: "2"}, {Name: "Z", Value: ""}}, "c"},
+	a := answer(200, []capture.Field{{Name: ">Vary", Value: "A"}, {Name: "X", Value: "1"}, {Name: "X", Value: "2"}, {Name: "<Y"}}, "b")
+	for want, b := range map[string]capture.Answer{
+		"[]":              answer(200, []capture.Field{{Name: "Vary", Value: "A"}, {Name: "X", Value: "1"}, {Name: "X", Value: "2"}, {Name: "Age", Value: "3"}}, "b"),
+		"[Vary X]":        answer(200, []capture.Field{{Name: "X", Value: "2"}, {Name: "X", Value: "1"}}, "b"),
+		"[Z body status]": answer(404, []capture.Field{{Name: "Vary", Value: "A"}, {Name: "X", Value: "1"}, {Name: "X", Value: "2"}, {Name: "Z", Value: ""}}, "c"),
 	} {
 		if got := fmt.Sprint(Differences(a, b)); got != want {
 			t.Errorf("%s, want %s", got, want)
