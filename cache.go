@@ -11,6 +11,7 @@ import (
 
 	"github.com/freshet-dev/freshet/internal/audit"
 	"github.com/freshet-dev/freshet/internal/flight"
+	"github.com/freshet-dev/freshet/internal/owed"
 	"github.com/freshet-dev/freshet/internal/typeid"
 )
 
@@ -111,19 +112,19 @@ func (c *Cache) Invalidate(ctx context.Context, targets ...Target) (Version, err
 	if c.options.Disabled {
 		return 0, nil
 	}
-	return c.drop(ctx, "", nil, targets)
+	return c.drop(ctx, "", nil, owed.Distinct(targets, Target.outlasting))
 }
 
-// drop invalidates targets, if any, which are known to be good, for a rule. It ends
-// intent, unless that is nil. A failure has been logged and is being retried.
-func (c *Cache) drop(ctx context.Context, rule string, intent Intent, targets []Target) (Version, error) {
+// drop invalidates targets, if any, which are known to be good and distinct, for a
+// rule. It ends r, unless that is nil. A failure has been logged and is being
+// retried.
+func (c *Cache) drop(ctx context.Context, rule string, r *record, targets []Target) (Version, error) {
 	if len(targets) == 0 {
 		return 0, nil
 	}
-	targets = distinct(targets)
 	start := time.Now()
 	// A client that goes away must not take the invalidation with it.
-	version, err := c.guard.invalidate(context.WithoutCancel(ctx), intent, targets)
+	version, err := c.guard.Invalidate(context.WithoutCancel(ctx), r, targets)
 	c.observe(Event{Kind: EventInvalidate, Rule: rule, Targets: targets, Elapsed: time.Since(start), Err: err})
 	return version, err
 }

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
+
+	"github.com/freshet-dev/freshet/internal/owed"
 )
 
 // ErrUnrecorded is wrapped by the error of a change that would have to be made
@@ -30,12 +31,7 @@ type change struct {
 	control *Control
 	targets []Target // known from the beginning
 	fence   time.Duration
-
-	// mu is held over calls to the store: an intent's methods are called one at a
-	// time. Only goroutines of this one change ever wait for it.
-	mu        sync.Mutex
-	recording bool
-	intent    Intent // nil while nothing is on record
+	record  *record
 }
 
 // begin puts on record what ch is known to invalidate, unless silent, and makes
@@ -43,26 +39,15 @@ type change struct {
 // be made.
 func (ch *change) begin(ctx context.Context, silent bool) error {
 	ch.ctx, ch.control = withControl(ctx)
-	ch.recording = !silent && ch.cache.guard.intender != nil
 	ch.control.join = ch.join
+	ch.record = ch.cache.guard.Record(silent)
 	return ch.join(ch.targets)
 }
 
-// join puts targets on record, which the change is going to invalidate.
+// join puts targets on record, which the change is going to invalidate. That the
+// caller ends, a client that leaves, does not stop what its handler has begun.
 func (ch *change) join(targets []Target) error {
-	ch.mu.Lock()
-	defer ch.mu.Unlock()
-	if !ch.recording || len(targets) == 0 {
-		return nil
-	}
-	if ch.intent == nil {
-		// With those that could not be put on record before, if there are any.
-		targets = ch.all()
-	}
-	var err error
-	// The store is asked without the caller's end: that a client leaves does not
-	// stop what its handler has begun.
-	ch.intent, err = ch.cache.guard.record(context.WithoutCancel(ch.ctx), ch.intent, distinct(ch.fenced(targets)))
+	err := ch.record.Join(context.WithoutCancel(ch.ctx), ch.fenced(targets), ch.all)
 	if err == nil || !ch.cache.options.RefuseWrites {
 		return nil
 	}
@@ -74,9 +59,9 @@ func (ch *change) all() []Target {
 	return ch.fenced(slices.Concat(ch.targets, ch.control.added()))
 }
 
-// fenced returns targets with the change's own fence.
+// fenced returns targets with the change's own fence, each once.
 func (ch *change) fenced(targets []Target) []Target {
-	targets = slices.Clone(targets)
+	targets = owed.Distinct(targets, Target.outlasting)
 	for i := range targets {
 		targets[i].Fence = max(targets[i].Fence, ch.fence)
 	}
@@ -92,24 +77,11 @@ func (ch *change) invalidate() error {
 
 // finish is invalidate at the end of the change, and takes away the record.
 func (ch *change) finish() (Version, error) {
-	return ch.cache.drop(ch.ctx, ch.rule, ch.end(), ch.all())
-}
-
-// withdraw ends a change that has changed nothing.
-func (ch *change) withdraw() {
-	if intent := ch.end(); intent != nil {
-		ch.cache.guard.withdraw(context.WithoutCancel(ch.ctx), intent)
+	targets := ch.all()
+	if len(targets) == 0 {
+		ch.record.Withdraw(ch.ctx) // nothing is on it, and nothing is to come
 	}
-}
-
-// end returns the record, nil if there is none, which takes nothing more from here
-// on.
-func (ch *change) end() Intent {
-	ch.mu.Lock()
-	defer ch.mu.Unlock()
-	intent := ch.intent
-	ch.intent, ch.recording = nil, false
-	return intent
+	return ch.cache.drop(ch.ctx, ch.rule, ch.record, targets)
 }
 
 // Update runs apply, which changes something, and invalidates what that makes

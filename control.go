@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/freshet-dev/freshet/internal/owed"
 )
 
 // Control lets a handler, or a function under [Load], decide about its own
@@ -97,11 +99,11 @@ func (c *Control) Invalidate(targets ...Target) error {
 	return bad
 }
 
-// added returns the targets added so far.
+// added returns the targets added so far, each once.
 func (c *Control) added() []Target {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Clone(c.targets)
+	return owed.Distinct(c.targets, Target.outlasting)
 }
 
 // apply settles an entry's tags and TTL by what the handler has said. It

@@ -334,12 +334,14 @@ func TestConcurrentJoins(t *testing.T) {
 func TestJoinsTooLate(t *testing.T) {
 	s := newIntents(t)
 	c, _ := open(t, s)
-	var control *freshet.Control
-	send(t.Context(), routed(c.Handler(list, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		control = freshet.FromContext(r.Context())
-	}))), "PUT", "/items/1")
-	if err := control.Invalidate(freshet.Key("a")); err != nil {
-		t.Error(err)
+	for _, rule := range []freshet.Rule{list, {Pattern: "PUT /items/{id}"}} {
+		var control *freshet.Control
+		send(t.Context(), routed(c.Handler(rule, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			control = freshet.FromContext(r.Context())
+		}))), "PUT", "/items/1")
+		if err := control.Invalidate(freshet.Key("a")); err != nil {
+			t.Error(err)
+		}
 	}
 	s.wantJournal(t, "intend key:item:1 key:list", "carry out key:item:1 key:list")
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/freshet-dev/freshet/internal/ban"
-	"github.com/freshet-dev/freshet/internal/owed"
 	"github.com/freshet-dev/freshet/internal/template"
 )
 
@@ -68,9 +67,6 @@ func Escape(value string) string { return template.Escape(value) }
 
 // outlasting returns t with the longer fence of the two.
 func (t Target) outlasting(other Target) Target { return t.FenceFor(max(t.Fence, other.Fence)) }
-
-// distinct returns targets, each once.
-func distinct(targets []Target) []Target { return owed.Distinct(targets, Target.outlasting) }
 
 // String returns the target as kind and value, and its fence if it has one, for
 // logs.

@@ -1,6 +1,7 @@
 package freshet
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/freshet-dev/freshet/internal/capture"
@@ -77,7 +78,7 @@ func (wr *write) settle() error {
 	case !wr.returned:
 		return wr.invalidate()
 	case refused(wr.out.Status):
-		wr.withdraw()
+		wr.record.Withdraw(context.WithoutCancel(wr.ctx))
 		return nil
 	default:
 		_, err := wr.finish()
