@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/freshet-dev/freshet/internal/audit"
 	"github.com/freshet-dev/freshet/internal/flight"
 	"github.com/freshet-dev/freshet/internal/owed"
 	"github.com/freshet-dev/freshet/internal/typeid"
@@ -27,6 +28,9 @@ type Options struct {
 	// Observe is called for every event, from the request's goroutine: it must
 	// be quick and may run concurrently. Default: none.
 	Observe func(Event)
+
+	// Audit has some hits compared with what their handlers answer. Default: none.
+	Audit Audit
 
 	// RefuseWrites answers a write with 503 and Retry-After, and does not run its
 	// handler, when what it invalidates cannot be put on record ([Intender]): for
@@ -52,6 +56,7 @@ type Cache struct {
 	flights flight.Group[moment, *Entry]
 	batches flight.Group[moment, *Entry] // of the loads while the store cannot be asked
 	types   typeid.Names
+	auditor *audit.Auditor // nil: no hit is audited
 }
 
 // New returns a cache on store, which it owns from now on. o may be nil; it is
@@ -67,6 +72,10 @@ func New(store Store, o *Options) (*Cache, error) {
 	if store == nil {
 		return nil, errors.New("freshet: New needs a store, unless Options.Disabled is set")
 	}
+	var err error
+	if c.auditor, err = audit.New(c.options.Audit.Fraction, c.options.Audit.Grace); err != nil {
+		return nil, err
+	}
 	c.store = store
 	c.guard = newGuard(store, c.options.logger(), c.observe)
 	return c, nil
@@ -80,6 +89,7 @@ func (c *Cache) Close(ctx context.Context) error {
 	if c.options.Disabled {
 		return nil
 	}
+	c.auditor.Close()
 	return c.guard.close(ctx)
 }
 

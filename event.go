@@ -13,10 +13,11 @@ const (
 	EventFill                        // a load has ended; Reason is the outcome, or why the answer is not stored
 	EventInvalidate                  // Targets have been invalidated, or Err says that they are being retried
 	EventStore                       // the store has failed (Err) or works again
+	EventAudit                       // a hit has been audited, in background; Reason is the verdict
 	eventKinds                       // not a kind
 )
 
-var eventNames = [eventKinds]string{"hit", "miss", "bypass", "fill", "invalidate", "store"}
+var eventNames = [eventKinds]string{"hit", "miss", "bypass", "fill", "invalidate", "store", "audit"}
 
 // String returns the kind in lower case.
 func (k EventKind) String() string { return eventNames[k] }

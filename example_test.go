@@ -136,3 +136,38 @@ func ExampleFromContext() {
 	// the handler reads the post
 	// GET /posts/7 -> Hello
 }
+
+// An auditor finds the write that forgets its invalidation.
+func ExampleAudit() {
+	store, err := memstore.New(nil)
+	if err != nil {
+		panic(err)
+	}
+	found := make(chan freshet.Violation)
+	cache, err := freshet.New(store, &freshet.Options{Audit: freshet.Audit{
+		Fraction: 1,                // every hit; 0.001 is plenty where there are many
+		Grace:    time.Millisecond, // nothing is invalidated late here
+		Report:   func(v freshet.Violation) { found <- v },
+	}})
+	if err != nil {
+		panic(err)
+	}
+	defer cache.Close(context.Background())
+
+	title := "Hello"
+	mux := http.NewServeMux()
+	if err := cache.Handle(mux, "GET /posts/{post_id}", freshet.Rule{Key: "post_cache:{}"},
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, title) })); err != nil {
+		panic(err)
+	}
+
+	request(mux, "GET", "/posts/7")
+	title = "Goodbye" // and nobody tells the cache
+	request(mux, "GET", "/posts/7")
+	v := <-found
+	fmt.Println("violation:", v.Ref.Key, v.Differs, v.History.Bans)
+	// Output:
+	// GET /posts/7 -> Hello
+	// GET /posts/7 -> Hello
+	// violation: post_cache:7 [Content-Length Etag body] []
+}

@@ -41,6 +41,10 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (rt *route) read(w http.ResponseWriter, r *http.Request) {
 	c := rt.cache
+	if c.auditor.Running(r.Context()) {
+		rt.next.ServeHTTP(w, r)
+		return
+	}
 	at, why := rt.plan.requests.Read(r)
 	if why != "" {
 		rt.pass(w, r, "", why)
@@ -55,7 +59,7 @@ func (rt *route) read(w http.ResponseWriter, r *http.Request) {
 		q.bypass = trouble(err)
 		c.observe(Event{Kind: EventBypass, Rule: rt.plan.Name, Key: q.Key, Reason: q.bypass})
 	case found.Entry != nil:
-		rt.hit(w, r, q.Key, found.Entry, nil, start)
+		rt.hit(w, r, q.Ref, found.Entry, nil, start)
 		return
 	default:
 		c.observe(Event{Kind: EventMiss, Rule: rt.plan.Name, Key: q.Key, Reason: found.Reason.String(), Elapsed: time.Since(start)})
@@ -90,18 +94,21 @@ func (rt *route) miss(w http.ResponseWriter, r *http.Request, q query, found Fou
 		status.Detail = append(status.Detail, "unshared")
 		rt.alone(w, r, status)
 	case a.hit:
-		rt.hit(w, r, q.Key, a.entry, nil, start)
+		rt.hit(w, r, q.Ref, a.entry, nil, start)
 	default:
 		status.Collapsed = true
-		rt.hit(w, r, q.Key, a.entry, &status, start)
+		rt.hit(w, r, q.Ref, a.entry, &status, start)
 	}
 }
 
 // hit answers from an entry: a stored one, or one that another request has just
 // loaded; shared then says why this one was forwarded.
-func (rt *route) hit(w http.ResponseWriter, r *http.Request, key string, e *Entry, shared *rfc9111.Status, start time.Time) {
+func (rt *route) hit(w http.ResponseWriter, r *http.Request, ref Ref, e *Entry, shared *rfc9111.Status, start time.Time) {
 	now := time.Now()
-	rt.cache.observe(Event{Kind: EventHit, Rule: rt.plan.Name, Key: key, Elapsed: now.Sub(start)})
+	rt.cache.observe(Event{Kind: EventHit, Rule: rt.plan.Name, Key: ref.Key, Elapsed: now.Sub(start)})
+	if a := rt.cache.auditor; a != nil && shared == nil && a.Sample() {
+		defer rt.audit(w.Header().Clone(), r, ref, e)
+	}
 	a := capture.Answer{Status: e.Status, Header: e.Header, Body: e.Body, Loaded: e.Loaded, TTL: e.TTL}
 	a.Serve(w, r, shared, now)
 }

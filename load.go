@@ -30,7 +30,7 @@ func Load[T any](ctx context.Context, c *Cache, key string, ttl time.Duration, l
 	if err := l.check(key); err != nil {
 		return l.value, err
 	}
-	if c.options.Disabled {
+	if c.options.Disabled || c.auditor.Running(ctx) {
 		return load(ctx)
 	}
 	l.q = query{Ref: Ref{Key: key}, identity: sha256.Sum256(fmt.Appendf(nil, "load 1 %q %s", key, c.types.Of(reflect.TypeFor[T]())))}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 	"time"
+
+	"github.com/freshet-dev/freshet/internal/ban"
 )
 
 // Version orders the invalidations of a store. A later invalidation has a
@@ -215,3 +217,20 @@ type Intent interface {
 	// record falls due, which costs misses.
 	Withdraw(ctx context.Context)
 }
+
+// Historian is implemented by stores that can say what has been invalidated.
+type Historian interface {
+	// History returns what is known of the invalidations that cover ref, or an
+	// entry with tags. It may be slow.
+	History(ctx context.Context, ref Ref, tags []string) (History, error)
+}
+
+// History is what has been invalidated of one entry.
+type History struct {
+	Stamp Stamp   // the present one
+	Floor Version // up to here tags, patterns and clears may have been forgotten
+	Bans  []Ban   // newest first, of each target the last; those of keys for minutes
+}
+
+// Ban is the invalidation of a target, which is named as by [Target.Member].
+type Ban = ban.Record

@@ -183,6 +183,27 @@ func (s *fakeStore) Valid(ctx context.Context, ref freshet.Ref, tags []string, s
 	return stamp.Incarnation == s.stamp.Incarnation && s.covered(ref.Key, tags, stamp) == freshet.Absent, ctx.Err()
 }
 
+func (s *fakeStore) History(_ context.Context, ref freshet.Ref, tags []string) (freshet.History, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := freshet.History{Stamp: s.stamp, Bans: s.bans.Covering(ref.Key, tags)}
+	switch s.defect {
+	case "forgets the oldest ban":
+		h.Bans = h.Bans[:max(0, len(h.Bans)-1)]
+	case "tells the oldest ban first":
+		slices.Reverse(h.Bans)
+	case "tells of an older stamp":
+		h.Stamp.Version--
+	case "tells of everything":
+		h.Bans = nil
+		for member, version := range s.bans.Members {
+			h.Bans = append(h.Bans, freshet.Ban{Member: member, Version: version})
+		}
+		ban.Sorted(h.Bans)
+	}
+	return h, nil
+}
+
 func (s *fakeStore) Close() error { return nil }
 
 // fakeHolding is a load that is under way.
