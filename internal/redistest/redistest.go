@@ -33,6 +33,8 @@ type Server struct {
 	Addr string
 	// Port is the port of Addr.
 	Port int
+	// TLSPort is the port for TLS, 0 unless the arguments name a --tls-cert-file.
+	TLSPort int
 	// Dir is the server's working directory.
 	Dir string
 
@@ -42,6 +44,8 @@ type Server struct {
 
 	mu  sync.Mutex
 	cmd *exec.Cmd
+	// frozen is true between Freeze and Thaw, or Stop.
+	frozen bool
 	// exited is closed when the process is gone; output then says why.
 	exited chan struct{}
 	output *strings.Builder
@@ -65,7 +69,11 @@ func Start(tb testing.TB, args ...string) *Server {
 // Launch is [Start] for places without a testing.TB, such as examples. The
 // caller closes the server; where it does not, Linux ends the server with the
 // test.
-func Launch(args ...string) (*Server, error) {
+func Launch(args ...string) (*Server, error) { return launch("", args) }
+
+// launch is Launch with the text of a configuration file that the server may
+// rewrite; none if it is empty. The file stays over restarts.
+func launch(config string, args []string) (*Server, error) {
 	program, err := find()
 	if err != nil {
 		return nil, err
@@ -75,6 +83,13 @@ func Launch(args ...string) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Dir: dir, program: program, fail: panicf}
+	if config != "" {
+		if err := os.WriteFile(s.Path(configFile), []byte(config), 0o600); err != nil {
+			return nil, err
+		}
+		// The configuration file has to come first.
+		args = append([]string{s.Path(configFile)}, args...)
+	}
 	// The port is only free until somebody else takes it, so a server that
 	// cannot bind is tried again on another one.
 	for range 10 {
@@ -91,6 +106,9 @@ func Launch(args ...string) (*Server, error) {
 	}
 	return s, nil
 }
+
+// configFile is the name of the configuration file in a server's directory.
+const configFile = "redis.conf"
 
 func panicf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 
@@ -112,23 +130,27 @@ func find() (string, error) {
 
 // place chooses a port and builds the command line.
 func (s *Server) place(args []string) error {
-	ports, err := freePorts(2)
+	ports, err := freePorts(3)
 	if err != nil {
 		return err
 	}
 	s.Port, s.Addr = ports[0], "127.0.0.1:"+strconv.Itoa(ports[0])
 	s.args = nil
-	// A configuration file, which a sentinel needs, has to come first.
 	if len(args) > 0 && !strings.HasPrefix(args[0], "--") {
 		s.args, args = append(s.args, args[0]), args[1:]
 	}
 	s.args = append(s.args, "--bind", "127.0.0.1", "--port", strconv.Itoa(s.Port), "--dir", s.Dir)
 	if !slices.Contains(args, "--sentinel") {
-		s.args = append(s.args, "--save", "", "--appendonly", "no")
+		// A master would wait five seconds for more replicas before it sends.
+		s.args = append(s.args, "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
 	}
 	if slices.Contains(args, "--cluster-enabled") {
 		// The default, port + 10000, may be above the last port.
 		s.args = append(s.args, "--cluster-port", strconv.Itoa(ports[1]))
+	}
+	if slices.Contains(args, "--tls-cert-file") {
+		s.TLSPort = ports[2]
+		s.args = append(s.args, "--tls-port", strconv.Itoa(s.TLSPort))
 	}
 	s.args = append(s.args, args...)
 	return nil
@@ -172,7 +194,7 @@ func (s *Server) run() error {
 	if err := <-started; err != nil {
 		return fmt.Errorf("redistest: %w", err)
 	}
-	s.cmd, s.exited, s.output = cmd, exited, output
+	s.cmd, s.exited, s.output, s.frozen = cmd, exited, output, false
 	return s.ready()
 }
 
@@ -213,6 +235,13 @@ func (s *Server) Stop() {
 	_ = s.cmd.Process.Kill()
 	<-s.exited
 	s.cmd = nil
+}
+
+// answers reports whether the server is neither stopped nor frozen.
+func (s *Server) answers() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cmd != nil && !s.frozen
 }
 
 // Close stops the server and removes its directory. Start calls it at the end

@@ -78,18 +78,3 @@ func TestCloseRemovesDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 }
-
-func TestCluster(t *testing.T) {
-	c := StartCluster(t, 3)
-	if len(c.Addrs) != 3 {
-		t.Fatal(c.Addrs)
-	}
-}
-
-func TestSentinel(t *testing.T) {
-	s := StartSentinel(t)
-	v, err := s.sentinel.Do("SENTINEL", "GET-MASTER-ADDR-BY-NAME", s.Name)
-	if err != nil || v.([]any)[0] != "127.0.0.1" {
-		t.Fatal(v, err)
-	}
-}

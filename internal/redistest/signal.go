@@ -20,5 +20,7 @@ func (s *Server) signal(sig syscall.Signal) {
 	}
 	if err := s.cmd.Process.Signal(sig); err != nil {
 		s.fail("redistest: %v", err)
+		return
 	}
+	s.frozen = sig == syscall.SIGSTOP
 }
