@@ -19,11 +19,10 @@ type Server struct {
 }
 
 // New returns the API of one process. name is told in the answers it makes.
-// rules is called for every rule before it is registered.
-func New(db *DB, cache *freshet.Cache, name string, pauses Pauses, rules func(freshet.Rule) freshet.Rule) (*Server, error) {
+func New(db *DB, cache *freshet.Cache, name string, pauses Pauses) (*Server, error) {
 	s := &Server{db: db, cache: cache, name: name, pauses: pauses, mux: http.NewServeMux()}
 	for _, r := range append(s.reads(), s.writes()...) {
-		if err := cache.Handle(s.mux, r.pattern, rules(r.rule), r.handler); err != nil {
+		if err := cache.Handle(s.mux, r.pattern, r.rule, r.handler); err != nil {
 			return nil, err
 		}
 	}

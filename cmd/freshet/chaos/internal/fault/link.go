@@ -24,7 +24,7 @@ func linkFaults() []fault {
 		on("link-hole", true, func(p *redistest.Proxy, _ *Attack) { p.BlackHole() }),
 		on("link-refuse", true, func(p *redistest.Proxy, _ *Attack) { p.Refuse(); p.Cut() }),
 		on("link-slow", true, func(p *redistest.Proxy, a *Attack) {
-			p.Delay(time.Duration(a.rand.Int64N(int64(700 * time.Millisecond))))
+			p.Delay(upTo(a.rand, 700*time.Millisecond))
 		}),
 	}
 }

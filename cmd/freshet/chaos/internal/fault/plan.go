@@ -53,13 +53,15 @@ func Plan(topology, names string, duration time.Duration, seed uint64) ([]Step, 
 func gap(r *rand.Rand) time.Duration {
 	switch p := r.Float64(); {
 	case p < 0.08:
-		return 4*time.Second + r.N(6*time.Second)
+		return 4*time.Second + upTo(r, 6*time.Second)
 	case p < 0.25:
 		return 0
 	default:
-		return 100*time.Millisecond + r.N(1400*time.Millisecond)
+		return 100*time.Millisecond + upTo(r, 1400*time.Millisecond)
 	}
 }
+
+func upTo(r *rand.Rand, d time.Duration) time.Duration { return time.Duration(r.Int64N(int64(d))) }
 
 // choose returns the faults that names stands for.
 func choose(topology, names string) (chosen []fault, err error) {
