@@ -27,10 +27,10 @@ type runCommand struct {
 	Faults    string        `default:"all" placeholder:"LIST" help:"Faults to inject, by names or how they begin: all, none, api, redis-kill,flushall."`
 	Seed      uint64        `placeholder:"N" help:"The same number gives the same plan of faults. Default: another one each time."`
 	Processes int           `default:"4" placeholder:"N" help:"Processes of the API."`
-	Readers   int           `default:"8" placeholder:"N" help:"Clients that read."`
+	Readers   int           `default:"16" placeholder:"N" help:"Clients that read."`
 	Writers   int           `default:"4" placeholder:"N" help:"Clients that write."`
 	Pause     time.Duration `default:"3ms" placeholder:"D" help:"How long a reader rests between requests, on average; a writer twelve times as long."`
-	Slow      float64       `default:"0.15" placeholder:"SHARE" help:"Share of the handlers that pause after reading, or between commit and answer."`
+	Slow      float64       `default:"0.08" placeholder:"SHARE" help:"Share of the handlers that pause after reading, or between commit and answer."`
 	Longest   time.Duration `default:"400ms" placeholder:"D" help:"The longest of these pauses."`
 	Deadline  time.Duration `default:"2s" placeholder:"D" help:"The deadline of write intents."`
 	Without   string        `placeholder:"GUARD" help:"Do without one guard, to see that it is needed."`
@@ -54,7 +54,8 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.report.Violations("") > 0 {
+	r.summary(os.Stdout)
+	if len(r.report.Violations()) > 0 {
 		return errViolated
 	}
 	return nil
@@ -63,6 +64,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 // run is everything that a run consists of.
 type run struct {
 	*runCommand
+	control  control // what it does without
 	dir      string
 	redis    *fault.Redis
 	db       *api.DB
@@ -74,7 +76,7 @@ type run struct {
 	settled  time.Duration
 }
 
-// attack runs once, and prints the summary.
+// attack runs once.
 func (c *runCommand) attack(ctx context.Context) (_ *run, err error) {
 	c.Seed = cmp.Or(c.Seed, uint64(time.Now().UnixNano()%1_000_000))
 	plan, err := fault.Plan(c.Topology, c.Faults, c.Duration, c.Seed)
@@ -82,19 +84,21 @@ func (c *runCommand) attack(ctx context.Context) (_ *run, err error) {
 		return nil, err
 	}
 	r := &run{runCommand: c}
+	if c.Without != "" {
+		var ok bool
+		if r.control, ok = guarded(c.Without); !ok {
+			return nil, fmt.Errorf("there is no guard %q", c.Without)
+		}
+	}
 	defer func() { r.close(err) }()
 	if err := r.set(ctx); err != nil {
 		return nil, err
 	}
-	fmt.Printf("chaos: %s, %d processes, %v, seed %d, %d faults, in %s\n", c.Topology, c.Processes, c.Duration, c.Seed, len(plan), r.dir)
+	r.log("chaos: %s, %d processes, %v, seed %d, %d faults, in %s", c.Topology, c.Processes, c.Duration, c.Seed, len(plan), r.dir)
 	for _, step := range plan {
 		r.log("plan %s", step)
 	}
-	if err := r.go_(ctx, plan); err != nil {
-		return nil, err
-	}
-	r.summary(os.Stdout)
-	return r, nil
+	return r, r.proceed(ctx, plan)
 }
 
 // set puts everything in its place.
@@ -117,7 +121,7 @@ func (r *run) set(ctx context.Context) (err error) {
 		return err
 	}
 	r.report = &report.Report{Out: os.Stdout, File: file}
-	if r.Without != "" || r.Quiet {
+	if r.Quiet {
 		r.report.Out = nil
 	}
 	r.ledger = ledger.New(rows.Rows, r.bound())
@@ -157,9 +161,7 @@ func (r *run) command(program, life string) *exec.Cmd {
 	if os.Getenv("REDIS_CACHE_SOCKET_TIMEOUT") == "" {
 		cmd.Env = append(cmd.Env, "REDIS_CACHE_SOCKET_TIMEOUT=1s")
 	}
-	if r.Without == "failover-fence" {
-		cmd.Env = append(cmd.Env, "REDIS_CACHE_AFTER_FAILOVER=trust")
-	}
+	cmd.Env = append(cmd.Env, r.control.settings...)
 	return cmd
 }
 
@@ -169,8 +171,8 @@ func (r *run) log(format string, args ...any) {
 	}
 }
 
-// go_ attacks under load, heals, and compares.
-func (r *run) go_(ctx context.Context, plan []fault.Step) error {
+// proceed attacks under load, heals, and compares.
+func (r *run) proceed(ctx context.Context, plan []fault.Step) error {
 	watching, stop := context.WithCancel(ctx)
 	var watchers sync.WaitGroup
 	defer watchers.Wait()
@@ -248,7 +250,7 @@ func (r *run) close(err error) {
 	if r.report != nil {
 		_ = r.report.File.(*os.File).Close()
 	}
-	if r.Out == "" && r.dir != "" && err == nil && r.report.Violations("") == 0 {
+	if r.Out == "" && r.dir != "" && err == nil && len(r.report.Violations()) == 0 {
 		_ = os.RemoveAll(r.dir)
 	}
 }

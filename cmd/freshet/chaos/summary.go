@@ -47,11 +47,12 @@ func (r *run) summary(w io.Writer) {
 	line("longest delay", "%v after a write's process was killed; %v of any change, outages included",
 		longest.Killed.Round(time.Millisecond), longest.Any.Round(time.Millisecond))
 	line("all fresh after the end", "%v", r.settled.Round(time.Millisecond))
+	found := r.report.Violations()
 	for _, k := range wrong {
-		line(k.what, "%d", r.report.Violations(k.kind))
+		line(k.what, "%d", found[k.kind])
 	}
 	_ = t.Flush()
-	if r.report.Violations("") > 0 {
+	if len(found) > 0 {
 		fmt.Fprintf(w, "\nchaos: VIOLATED, see %s\n", r.dir)
 	} else {
 		fmt.Fprintf(w, "\nchaos: no violations\n")

@@ -46,16 +46,16 @@ const entryTTL = time.Hour
 
 // answer writes what a request has come to.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, status int, rows []Row, read time.Time) {
-	body, err := json.Marshal(Answer{
-		Path: r.URL.RequestURI(), Caller: r.Header.Get(CallerHeader), Rows: rows, Maker: s.name, Read: read.UnixMicro(),
-	})
-	if err != nil {
-		fail(w, err)
-		return
-	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that has gone misses nothing
+	s.body(w, r, rows, read)
+}
+
+// body writes an [Answer]. A client that has gone misses nothing.
+func (s *Server) body(w http.ResponseWriter, r *http.Request, rows []Row, read time.Time) {
+	_ = json.NewEncoder(w).Encode(Answer{
+		Path: r.URL.RequestURI(), Caller: r.Header.Get(CallerHeader), Rows: rows, Maker: s.name, Read: read.UnixMicro(),
+	})
 }
 
 // fail answers with an error of the database. There should never be one: chaos

@@ -80,6 +80,8 @@ func (s *Server) write(change func(context.Context, *http.Request) ([]Row, error
 			fail(w, err)
 		case mode == Abort:
 			panic(http.ErrAbortHandler)
+		case mode == Stream:
+			s.body(w, r, rows, time.Now()) // its header has gone out
 		default:
 			s.answer(w, r, http.StatusOK, rows, time.Now())
 		}

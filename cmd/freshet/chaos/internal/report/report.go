@@ -87,16 +87,11 @@ func (r *Report) Violation(kind, format string, args ...any) {
 	}
 }
 
-// Violations returns how many there were of a kind; of all, if it is empty.
-func (r *Report) Violations(kind string) (n int64) {
+// Violations returns how many there were of each kind.
+func (r *Report) Violations() map[string]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for k, count := range r.violations {
-		if kind == "" || k == kind {
-			n += count
-		}
-	}
-	return n
+	return maps.Clone(r.violations)
 }
 
 // List writes counts as "a 1, b 2", largest first.

@@ -24,18 +24,18 @@ func (t *Traffic) choose() change {
 	row := []int{id}
 	org := t.Layout.Org(id)
 	path := fmt.Sprintf("/orgs/%d/items/%d", org, id)
-	switch p := rand.IntN(100); {
-	case p < 45:
+	switch p := rand.IntN(1000); {
+	case p < 450:
 		return change{"put", http.MethodPut, path, "", row}
-	case p < 57:
+	case p < 570:
 		return change{"delete", http.MethodDelete, path, "", row}
-	case p < 84:
+	case p < 850:
 		return change{"touch", http.MethodPost, path + "/touch", "", row}
-	case p < 92:
+	case p < 930:
 		return change{"refuse", http.MethodPut, path, api.Refuse, nil}
-	case p < 93:
+	case p < 933:
 		return change{"reset", http.MethodPost, fmt.Sprintf("/orgs/%d/reset", org), "", t.Layout.OfOrg(org)}
-	case p < 96 && t.Aborts:
+	case p < 965 && t.Aborts:
 		return change{"abort", http.MethodPost, path + "/touch", api.Abort, row}
 	case t.Aborts:
 		return change{"stream", http.MethodPost, path + "/touch", api.Stream, row}
