@@ -183,7 +183,7 @@ func info(s *redistest.Server, section, field string) int64 {
 
 // immortal is a script that returns the next cursor of a SCAN, and those keys of
 // its page that have no TTL.
-const immortal = `#!lua flags=no-writes
+const immortal = `#!lua flags=no-writes,allow-cross-slot-keys
 local page = redis.call('SCAN', ARGV[1], 'COUNT', 500)
 local found = {page[1]}
 for _, key in ipairs(page[2]) do
