@@ -133,7 +133,7 @@ func (r *run) set(ctx context.Context) (err error) {
 	r.injector = &fault.Injector{Fleet: r.fleet, Redis: r.redis, Log: r.log}
 	r.report.Around = r.injector.Around
 	r.traffic = &traffic.Traffic{
-		Layout: rows, Fleet: r.fleet, Ledger: r.ledger, Report: r.report, Pause: r.Pause, Aborts: r.Faults != "none",
+		Layout: rows, Fleet: r.fleet, Ledger: r.ledger, Report: r.report, Pause: r.Pause, Aborts: r.Faults != "none", Rest: 2 * r.bound(),
 	}
 	return r.fleet.Start(r.Processes, r.dir)
 }

@@ -40,7 +40,8 @@ func (r *run) summary(w io.Writer) {
 	line("invalidations", "%s; pending %d", report.List(r.report.Counts("invalidation: ")), n("pending"))
 	line("faults", "%d: %s", all, report.List(faults))
 	line("faults gone wrong", "%d", failed)
-	line("without answer", "%s (their process was killed or frozen)", report.List(r.report.Counts("no answer: ")))
+	line("without answer", "%s (their process was killed or frozen); %d writes to processes that were killed",
+		report.List(r.report.Counts("no answer: ")), n("orphaned"))
 	line("refused writes", "%d", n("refused"))
 	line("servers searched for TTLs", "%d", n("server searched"))
 	longest := r.ledger.Longest()

@@ -74,7 +74,9 @@ func (s *Server) write(change func(context.Context, *http.Request) ([]Row, error
 			_ = http.NewResponseController(w).Flush()
 		}
 		rows, err := change(detached(r), r)
-		s.pauses.pause()
+		// More often than reads: there are fewer of them, and what matters is
+		// that something dies meanwhile.
+		Pauses{min(1, 3*s.pauses.Share), s.pauses.Longest}.pause()
 		switch {
 		case err != nil:
 			fail(w, err)

@@ -60,7 +60,7 @@ func start(name string, command *exec.Cmd, log *os.File, own *ledger.Marks) (*Li
 		Client: &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 	}
 	command.Stderr = log
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	command.SysProcAttr = dieWithParent()
 	out, err := command.StdoutPipe()
 	if err != nil {
 		return nil, err

@@ -16,11 +16,15 @@ type entry struct {
 	version uint64
 	first   time.Time     // when a version above that of the entry before was seen
 	last    time.Duration // healthy time at which this version was seen
-	began   time.Duration // healthy time of first
 }
 
-// together is how much healthy time one entry may stand for.
-const together = 250 * time.Millisecond
+const (
+	// together is how much time one entry may stand for.
+	together = 250 * time.Millisecond
+	// mostEntries bounds what an outage leaves, in which no healthy time passes.
+	// Changes that are dropped early cannot become overdue.
+	mostEntries = 2000
+)
 
 // see adds that version was there at a moment. What is older than keep is
 // dropped, all but the newest of it.
@@ -29,15 +33,15 @@ func (h *history) see(version uint64, now time.Time, healthy, keep time.Duration
 	if n > 0 && h.entries[n-1].version >= version {
 		return
 	}
-	if n > 0 && healthy-h.entries[n-1].began < together {
+	if n > 0 && now.Sub(h.entries[n-1].first) < together {
 		h.entries[n-1].version, h.entries[n-1].last = version, healthy
 		return
 	}
-	old := 0
+	old := max(0, n-mostEntries)
 	for old+1 < n && healthy-h.entries[old+1].last > keep {
 		old++
 	}
-	h.entries = append(h.entries[old:], entry{version: version, first: now, last: healthy, began: healthy})
+	h.entries = append(h.entries[old:], entry{version: version, first: now, last: healthy})
 }
 
 // by returns the newest version that was there at a healthy time.

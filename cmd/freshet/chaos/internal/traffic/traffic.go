@@ -36,14 +36,21 @@ type Traffic struct {
 	// record.
 	MayRefuse bool
 
+	// Rest is how long nobody changes a row whose last change was made by a
+	// process that was killed.
+	Rest time.Duration
+
 	views map[string][]api.View // by kind
 	kinds []string
+
+	mu      sync.Mutex
+	resting map[int]time.Time // rows, until when
 }
 
 // Run sends requests until ctx ends: so many clients read, and so many write. It
 // returns when all requests have been answered.
 func (t *Traffic) Run(ctx context.Context, readers, writers int) {
-	t.views = make(map[string][]api.View)
+	t.views, t.resting = make(map[string][]api.View), make(map[int]time.Time)
 	for _, v := range t.Layout.Views() {
 		t.views[v.Kind] = append(t.views[v.Kind], v)
 	}

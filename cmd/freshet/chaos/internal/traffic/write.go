@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/freshet-dev/freshet/cmd/freshet/chaos/internal/api"
 	"github.com/freshet-dev/freshet/cmd/freshet/chaos/internal/fleet"
@@ -18,9 +19,7 @@ type change struct {
 
 // choose returns a write at random.
 func (t *Traffic) choose() change {
-	// The last rows are read least and written least: a change to one of them
-	// stays the last for a while, so that a lost invalidation can be noticed.
-	id := 1 + skewed(t.Layout.Rows)
+	id := t.row()
 	row := []int{id}
 	org := t.Layout.Org(id)
 	path := fmt.Sprintf("/orgs/%d/items/%d", org, id)
@@ -33,7 +32,7 @@ func (t *Traffic) choose() change {
 		return change{"touch", http.MethodPost, path + "/touch", "", row}
 	case p < 930:
 		return change{"refuse", http.MethodPut, path, api.Refuse, nil}
-	case p < 933:
+	case p < 931:
 		return change{"reset", http.MethodPost, fmt.Sprintf("/orgs/%d/reset", org), "", t.Layout.OfOrg(org)}
 	case p < 965 && t.Aborts:
 		return change{"abort", http.MethodPost, path + "/touch", api.Abort, row}
@@ -41,6 +40,34 @@ func (t *Traffic) choose() change {
 		return change{"stream", http.MethodPost, path + "/touch", api.Stream, row}
 	default:
 		return change{"put", http.MethodPut, path, "", row}
+	}
+}
+
+// row returns a row to change. One whose last change nobody has heard of is left
+// alone for a while: if its invalidation is lost, no other may hide that.
+func (t *Traffic) row() int {
+	for {
+		id := 1 + skewed(t.Layout.Rows)
+		t.mu.Lock()
+		until, resting := t.resting[id]
+		if resting && time.Now().After(until) {
+			delete(t.resting, id)
+			resting = false
+		}
+		t.mu.Unlock()
+		if !resting {
+			return id
+		}
+	}
+}
+
+// rest leaves rows alone for as long as a lost invalidation needs to show; but not
+// many of them.
+func (t *Traffic) rest(rows []int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(rows) == 1 && len(t.resting) < t.Layout.Rows/2 {
+		t.resting[rows[0]] = time.Now().Add(t.Rest)
 	}
 }
 
@@ -56,9 +83,11 @@ func (t *Traffic) write(l *fleet.Life) {
 		// invalidate it all the same, in time.
 		t.Report.Count("no answer: write")
 		if l.Killed() {
+			t.Report.Count("orphaned")
 			for _, id := range c.rows {
 				t.Ledger.Orphaned(id, r.ended)
 			}
+			t.rest(c.rows)
 		}
 	case r.err != nil && c.kind == "abort":
 	case r.status == http.StatusServiceUnavailable && t.MayRefuse && strings.Contains(r.cached, "refused"):
