@@ -52,6 +52,8 @@ const (
 	bansKept    = 100_000
 	fence       = 5 * time.Minute
 	longestKept = 100 * 365 * 24 * time.Hour
+	// fenceStep is by how much later than asked a fence may end, in microseconds.
+	fenceStep = 1000
 )
 
 // Store is a [freshet.Store] in the memory of this process.
@@ -75,8 +77,14 @@ type Store struct {
 	// What is forgotten of keys fails the fills that it could have fenced, what
 	// is forgotten of rest fails the entries too (see ban.Map.Floor).
 	keys, rest ban.Map
-	bansKept   int
-	fence      time.Duration
+	// fences are like bans, but of versions to come: what is loaded under a smaller
+	// stamp is not stored. fenced is the last of those versions; up to it, the
+	// version follows the clock, see stamp.
+	fences ban.Map
+	fenced atomic.Uint64
+
+	bansKept int
+	fence    time.Duration
 	// longest is the longest TTL ever filled; guarded by mu.
 	longest time.Duration
 }
@@ -133,8 +141,28 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// stamp returns the stamp of a load that begins now. While there is a fence the
+// version has to grow without invalidations, or the fence would never end.
 func (s *Store) stamp() freshet.Stamp {
-	return freshet.Stamp{Incarnation: s.incarnation, Version: freshet.Version(s.version.Load())}
+	version := s.version.Load()
+	if version < s.fenced.Load() {
+		version = s.follow()
+	}
+	return freshet.Stamp{Incarnation: s.incarnation, Version: freshet.Version(version)}
+}
+
+// follow sets the version to the clock, in steps of fenceStep, and returns it. It
+// waits for an invalidation that is under way: its version may be published only
+// after its bans.
+func (s *Store) follow() uint64 {
+	version, now := s.version.Load(), uint64(time.Now().UnixMicro())
+	if now < version+fenceStep {
+		return version
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.version.Store(max(s.version.Load(), now))
+	return s.version.Load()
 }
 
 // largest is the weight of the largest entry that is stored.

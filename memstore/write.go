@@ -26,6 +26,13 @@ func (s *Store) Fill(ctx context.Context, ref freshet.Ref, stamp freshet.Stamp, 
 	if refused := s.refusal(ref.Key, e.Tags, stamp); refused != freshet.Stored {
 		return refused, nil
 	}
+	// Fences are of no concern to Valid: a load inside one may be shared.
+	if fence, _ := s.fences.Since(ref.Key, e.Tags, uint64(stamp.Version)); fence != "" {
+		return freshet.Fenced, nil
+	}
+	if uint64(stamp.Version) < s.fences.Floor() { // after Since, see there
+		return freshet.Expired, nil
+	}
 	old, replaces := s.live(ref)
 	if replaces && old.entry.Stamp.Version > stamp.Version {
 		return freshet.Newer, nil
@@ -75,6 +82,13 @@ func (s *Store) Invalidate(ctx context.Context, targets []freshet.Target) (fresh
 	for _, t := range targets {
 		errs = append(errs, s.bansOf(t).Add(t.Member(), version))
 	}
+	for _, t := range targets {
+		if t.Fence > 0 {
+			ends := version + uint64(t.Fence.Microseconds())
+			errs = append(errs, s.fences.Add(t.Member(), ends))
+			s.fenced.Store(max(s.fenced.Load(), ends))
+		}
+	}
 	s.version.Store(version)
 	for _, t := range targets {
 		if t.Kind == freshet.TargetKey {
@@ -84,6 +98,7 @@ func (s *Store) Invalidate(ctx context.Context, targets []freshet.Target) (fresh
 	}
 	s.forget(&s.keys, version, s.fence)
 	s.forget(&s.rest, version, s.fence+s.longest)
+	s.forget(&s.fences, version, s.fence)
 	return freshet.Version(version), errors.Join(errs...)
 }
 

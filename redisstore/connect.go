@@ -21,6 +21,7 @@ func (s *Store) connect(first chan<- error) {
 		client, err := s.dial()
 		if err == nil {
 			s.client.Store(&client)
+			s.tasks.Go(s.watch)
 			if attempt > 0 {
 				s.log.Info("freshet: connected to Redis", "store", s.String())
 			}
@@ -43,7 +44,7 @@ func (s *Store) connect(first chan<- error) {
 
 // dial makes a client, which dials at once.
 func (s *Store) dial() (rueidis.Client, error) {
-	client, err := rueidis.NewClient(s.settings.clientOption(s.life, s.layout.uses))
+	client, err := rueidis.NewClient(s.settings.clientOption(s.life, s.layout.uses, s.silence))
 	if err == nil && s.settings.mode == modeCluster && client.Mode() != rueidis.ClientModeCluster {
 		err = errNotCluster
 	}
@@ -94,7 +95,7 @@ func (s *settings) refused(err error) error {
 // have had no answer for Dialer.KeepAlive, and closes those on which none comes
 // within ConnWriteTimeout. TCP's own keep-alive, which the client would derive
 // from the same field, is set apart from it when dialling.
-func (s *settings) clientOption(life context.Context, uses *atomic.Uint64) rueidis.ClientOption {
+func (s *settings) clientOption(life context.Context, uses *atomic.Uint64, quiet *silence) rueidis.ClientOption {
 	shared, log2 := s.sharedConnections()
 	option := rueidis.ClientOption{
 		InitAddress:       s.addresses,
@@ -104,7 +105,7 @@ func (s *settings) clientOption(life context.Context, uses *atomic.Uint64) rueid
 		ClientName:        "freshet",
 		TLSConfig:         s.tls,
 		Dialer:            net.Dialer{Timeout: s.connectTimeout, KeepAlive: s.healthCheck},
-		DialCtxFn:         s.dialer(life, uses),
+		DialCtxFn:         s.dialer(life, uses, quiet),
 		ConnWriteTimeout:  s.socketTimeout,
 		PipelineMultiplex: log2,
 		BlockingPoolSize:  s.maxConnections - shared,
@@ -143,7 +144,7 @@ func (s *settings) sharedConnections() (n, log2 int) {
 // dialer returns the function that opens connections, which gives up when life
 // ends. Their first uses are counted in uses, unless failovers are trusted: then
 // it stays 0, and the fence never has anything to ask.
-func (s *settings) dialer(life context.Context, uses *atomic.Uint64) func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
+func (s *settings) dialer(life context.Context, uses *atomic.Uint64, quiet *silence) func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
 	keepAlive := 15 * time.Second
 	if !s.keepAlive {
 		keepAlive = -1
@@ -159,18 +160,23 @@ func (s *settings) dialer(life context.Context, uses *atomic.Uint64) func(contex
 			dial = (&tls.Dialer{NetDialer: &d, Config: secure}).DialContext
 		}
 		conn, err := dial(ctx, network, address)
-		if err != nil || !s.fence {
-			return conn, err
+		if err != nil {
+			return nil, err
 		}
-		return &countedConn{Conn: conn, uses: uses}, nil
+		conn = &timedConn{Conn: conn, silence: quiet}
+		if s.fence {
+			conn = &countedConn{Conn: conn, uses: uses}
+		}
+		return conn, nil
 	}
 }
 
 // retryDelay is asked before a call is tried again, after a broken connection or
 // while Redis loads its data. A server that is down should fail calls soon, and
-// not after as many attempts as the time limit allows.
-func retryDelay(attempts int, _ rueidis.Completed, _ error) time.Duration {
-	if attempts > 3 {
+// not after as many attempts as the time limit allows; and a slot that moves is
+// dealt with in other ways, see moving.go.
+func retryDelay(attempts int, _ rueidis.Completed, err error) time.Duration {
+	if attempts > 3 || moving(err) {
 		return -1
 	}
 	pause := 2 * time.Millisecond << attempts

@@ -17,6 +17,9 @@ type control struct {
 	// Bans older than the floors have been dropped from kb and tb. What was
 	// loaded under a smaller stamp may have been covered by one of them.
 	keyFloor, banFloor uint64
+	// fenced is the version at which the last fence ends, longestFence what the
+	// longest of them ever was, in microseconds.
+	fenced, longestFence uint64
 }
 
 func (c control) stamp() freshet.Stamp {
@@ -26,11 +29,11 @@ func (c control) stamp() freshet.Stamp {
 // parseControl reads a control record as written by control.lua; false and
 // nothing, not even a part, means that it is none.
 func parseControl(s string) (c control, ok bool) {
-	rest, ok := strings.CutPrefix(s, "f2:")
+	rest, ok := strings.CutPrefix(s, "f3:")
 	if !ok {
 		return control{}, false
 	}
-	for i, to := range [...]*uint64{&c.incarnation, &c.version, &c.banVersion, &c.keyFloor, &c.banFloor} {
+	for i, to := range [...]*uint64{&c.incarnation, &c.version, &c.banVersion, &c.keyFloor, &c.banFloor, &c.fenced, &c.longestFence} {
 		field, after, found := strings.Cut(rest, ":")
 		base := 10
 		if i == 0 {

@@ -41,8 +41,9 @@ func configured(getenv func(string) string) bool {
 // OptionsFromEnv reads the variables REDIS_CACHE_URL, HOST, PORT, USERNAME,
 // PASSWORD, DB, TLS, SENTINEL, CLUSTER, NAMESPACE, MAX_CONNECTIONS,
 // SOCKET_TIMEOUT, CONNECT_TIMEOUT, RETRY_ON_TIMEOUT, KEEPALIVE,
-// HEALTH_CHECK_INTERVAL and AFTER_FAILOVER. They mean what the fields of [Options] do; empty ones
-// count as absent. Durations are "5s" or "0.5", which are seconds; switches
+// HEALTH_CHECK_INTERVAL, AFTER_FAILOVER, WAIT_REPLICAS and INTENT_DEADLINE. They
+// mean what the fields of [Options] do; empty ones count as absent. Durations are
+// "5s" or "0.5", which are seconds; switches
 // true, yes, on and 1, or false, no, off and 0. The error names every variable
 // that cannot be used.
 func OptionsFromEnv(getenv func(string) string) (*Options, error) {
@@ -65,6 +66,8 @@ func OptionsFromEnv(getenv func(string) string) (*Options, error) {
 		DisableKeepAlive:      !e.flag("KEEPALIVE", true),
 		HealthCheckInterval:   e.interval("HEALTH_CHECK_INTERVAL"),
 		AfterFailover:         e.text("AFTER_FAILOVER"),
+		WaitReplicas:          e.number("WAIT_REPLICAS"),
+		IntentDeadline:        e.duration("INTENT_DEADLINE"),
 	}
 	_, err := o.settings()
 	if err := errors.Join(append(e.errs, err)...); err != nil {

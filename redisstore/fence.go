@@ -56,6 +56,10 @@ var errUnvouched = errors.New("the server may be another one")
 // meanwhile: then p is vouched for on the server that has answered. It ends at
 // the latest with ctx, since each round waits for an answer.
 func (s *Store) vouched(ctx context.Context, client rueidis.Client, p *partition, f func() error) error {
+	return s.certain(ctx, func() error { return s.vouchedOnce(ctx, client, p, f) })
+}
+
+func (s *Store) vouchedOnce(ctx context.Context, client rueidis.Client, p *partition, f func() error) error {
 	for {
 		use := p.vouchedFor.Load()
 		err := f()
@@ -87,9 +91,9 @@ func (s *Store) vouch(ctx context.Context, client rueidis.Client, p *partition) 
 	}
 	// Asking writes nothing, so that a master that refuses writes but is the
 	// same can go on being read.
-	here, err := hereScript.run(ctx, client, invocation{part: p}).AsInt64()
-	if err == nil && here == 0 {
-		call := invocation{part: p, args: []string{hex16(newIncarnation())}}
+	here, _, err := told(hereScript.run(ctx, client, invocation{part: p}))
+	if err == nil && !here {
+		call := invocation{part: p, args: p.birth.args()}
 		if err = fenceScript.run(ctx, client, call).Error(); err == nil {
 			s.log.Warn("freshet: Redis is another server, or a restarted one, and may have lost invalidations; "+
 				"the cache begins anew", "store", s.String(), "partition", p.prefix)
@@ -102,36 +106,63 @@ func (s *Store) vouch(ctx context.Context, client rueidis.Client, p *partition) 
 	return nil
 }
 
-// watch asks all partitions that this process has read, again and again. One
-// that has got to another server counts as a use, which makes the next lookup
-// deal with it.
+// told reads the reply of here.lua: whether the incarnation began on this server,
+// and how many records are due.
+func told(r rueidis.RedisResult) (here bool, due int64, err error) {
+	reply, err := r.AsIntSlice()
+	if err == nil && len(reply) != 2 {
+		err = errReply
+	}
+	if err != nil {
+		return false, 0, err
+	}
+	return reply[0] == 1, reply[1], nil
+}
+
+// watch asks all partitions, at once and then again and again: those that this
+// process has read whether they are still on the same server, and all of them
+// what is due.
 func (s *Store) watch() {
 	ticker := time.NewTicker(recheckEvery)
 	defer ticker.Stop()
 	for {
+		s.recheck()
 		select {
 		case <-ticker.C:
 		case <-s.life.Done():
 			return
 		}
-		ctx, client, err := s.begin(s.life)
+	}
+}
+
+// recheck asks once. A partition that has got to another server counts as a use,
+// which makes the next lookup deal with it.
+func (s *Store) recheck() {
+	ctx, client, err := s.begin(s.life)
+	if err != nil {
+		return
+	}
+	var calls []invocation
+	for _, p := range s.layout.parts {
+		calls = append(calls, invocation{part: p})
+	}
+	moved := false
+	for i, result := range hereScript.runAll(ctx, client, calls) {
+		here, due, err := told(result)
 		if err != nil {
+			continue // what it is that broke will be replaced, and is then a use by itself
+		}
+		p := s.layout.parts[i]
+		moved = moved || !here && p.known.Load().incarnation != 0
+		if due == 0 {
 			continue
 		}
-		var calls []invocation
-		for _, p := range s.layout.parts {
-			if p.known.Load().incarnation != 0 {
-				calls = append(calls, invocation{part: p})
-			}
+		if err := s.carryOut(p); err != nil {
+			s.log.Debug("freshet: what is due could not be invalidated; it is tried again", "partition", p.prefix, "error", err)
 		}
-		for _, result := range hereScript.runAll(ctx, client, calls) {
-			// An error is no reason: what it is that broke will be replaced, and
-			// is then a use by itself.
-			if here, err := result.AsInt64(); err == nil && here == 0 {
-				s.layout.uses.Add(1)
-				break
-			}
-		}
+	}
+	if moved && s.settings.fence {
+		s.layout.uses.Add(1)
 	}
 }
 

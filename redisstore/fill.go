@@ -39,7 +39,10 @@ func (s *Store) Fill(ctx context.Context, ref freshet.Ref, stamp freshet.Stamp, 
 		return freshet.Expired, err
 	}
 	code, err := fillScript.run(ctx, client, at.fill(stamp, rueidis.BinaryString(bytes), timeLeft(e, time.Now()))).ToString()
-	if err != nil {
+	switch {
+	case moving(err):
+		return freshet.Expired, nil
+	case err != nil:
 		return freshet.Expired, failed("fill", err)
 	}
 	return s.outcome(ctx, client, at.part, code)
@@ -51,11 +54,13 @@ func (p *partition) refuses(ref freshet.Ref, stamp freshet.Stamp, tags []string)
 	if known.incarnation != stamp.Incarnation {
 		return freshet.Stored // either may be the newer: the script tells
 	}
+	// The floor, which since reads, is that of fences too: they are asked before.
+	fence, _ := known.fences.Since(ref.Key, tags, uint64(stamp.Version))
 	member, _, lost := known.since(ref.Key, tags, uint64(stamp.Version))
 	switch {
 	case lost:
 		return freshet.Expired
-	case member != "":
+	case member != "" || fence != "":
 		return freshet.Fenced
 	default:
 		return freshet.Stored

@@ -124,7 +124,7 @@ func TestForgottenBans(t *testing.T) {
 
 // TestValidNeedsHistory: without the bans of keys, nobody knows.
 func TestValidNeedsHistory(t *testing.T) {
-	for _, name := range []string{"freshet#ctl", "freshet#tb", "freshet#kb"} {
+	for _, name := range []string{"freshet#ctl", "freshet#tb", "freshet#kb", "freshet#wi"} {
 		server := redistest.Start(t)
 		s := openHere(t, server)
 		stamp := stampOf(t, s, "k")
@@ -199,13 +199,14 @@ func TestUnreadableVersion(t *testing.T) {
 }
 
 func TestParseControl(t *testing.T) {
-	c, ok := parseControl("f2:00000000000000ab:5:4:3:2:1:0f")
-	if want := (control{0xab, 5, 4, 3, 2}); !ok || c != want {
+	c, ok := parseControl("f3:00000000000000ab:5:4:3:2:7:6:1:0f")
+	if want := (control{0xab, 5, 4, 3, 2, 7, 6}); !ok || c != want {
 		t.Errorf("%+v, %v; want %+v", c, ok, want)
 	}
 	for _, text := range []string{
-		"", "f2:", "f1:00000000000000ab:5:4:3:2:1:0f", "f2:00000000000000ab:5:4:3:2", "f2:xy:5:4:3:2:1:0f", "f2:ab:5:4::2:1:0f",
-		"f2:ab:-5:4:3:2:1:0f", "f2:ab:5:4:3:2.5:1:0f",
+		"", "f3:", "f2:00000000000000ab:5:4:3:2:7:6:1:0f", "f3:00000000000000ab:5:4:3:2:7:6", "f3:xy:5:4:3:2:7:6:1:0f",
+		"f3:ab:5:4::2:7:6:1:0f", "f3:00000000000000ab:5:4:3:2:1:0f",
+		"f3:ab:-5:4:3:2:7:6:1:0f", "f3:ab:5:4:3:2.5:7:6:1:0f",
 	} {
 		if c, ok := parseControl(text); ok || c != (control{}) {
 			t.Errorf("%q is read as %+v", text, c)

@@ -24,7 +24,8 @@ const (
 // batch collects what one call of invalidate.lua is to ban.
 type batch struct {
 	keys          []string // entry, marker and lease of each key
-	bans, keyBans []string // members of tb and kb
+	bans, keyBans []string // fence and member of each, for tb and kb
+	records       records
 }
 
 // Invalidate implements [freshet.Store]. It costs one call per partition: one
@@ -35,11 +36,21 @@ type batch struct {
 // Entries of named keys are gone from Redis when it returns. Those that a tag,
 // a pattern or All covers are no longer served, and are removed in background.
 func (s *Store) Invalidate(ctx context.Context, targets []freshet.Target) (freshet.Version, error) {
+	return s.invalidate(ctx, targets, s.layout.parts[0], records{})
+}
+
+// invalidate also makes changes to what is on record in home: in the same step
+// where the targets are in that partition only, and otherwise when all partitions
+// have answered, since a record must outlast what it is a record of.
+func (s *Store) invalidate(ctx context.Context, targets []freshet.Target, home *partition, r records) (freshet.Version, error) {
 	ctx, client, err := s.begin(ctx)
 	if err != nil {
 		return 0, err
 	}
 	batches, sweep := s.split(targets)
+	if b := batches[home]; b != nil && len(batches) == 1 {
+		b.records, r = r, records{}
+	}
 	var calls []invocation
 	for _, p := range s.layout.parts {
 		if b := batches[p]; b != nil {
@@ -48,8 +59,8 @@ func (s *Store) Invalidate(ctx context.Context, targets []freshet.Target) (fresh
 	}
 	var newest freshet.Version
 	var errs []error
-	for i, result := range invalidateScript.runAll(ctx, client, calls) {
-		version, err := result.AsInt64()
+	for i, a := range s.deliver(ctx, client, invalidateScript, calls) {
+		version, err := a.int64()
 		if err != nil {
 			errs = append(errs, fmt.Errorf("partition %q: %w", calls[i].part.prefix, err))
 		}
@@ -60,6 +71,12 @@ func (s *Store) Invalidate(ctx context.Context, targets []freshet.Target) (fresh
 	}
 	if sweep {
 		s.sweeps.request()
+	}
+	if !r.empty() {
+		if err := recordScript.run(ctx, client, home.record(r)).Error(); err != nil {
+			// What was asked for is done. The record falls due, which costs misses.
+			s.log.Debug("freshet: a record could not be taken away; it falls due", "error", err)
+		}
 	}
 	return newest, nil
 }
@@ -75,16 +92,18 @@ func (s *Store) split(targets []freshet.Target) (batches map[*partition]*batch, 
 		return batches[p]
 	}
 	for _, t := range targets {
+		fence := micros(t.Fence)
+		s.layout.birth.fenced(t.Fence.Microseconds())
 		if t.Kind == freshet.TargetKey {
 			at := s.layout.place(freshet.Ref{Key: t.Value})
 			b := in(at.part)
 			b.keys = append(b.keys, at.entry, at.entry+markerSuffix, at.lease())
-			b.keyBans = append(b.keyBans, at.member())
+			b.keyBans = append(b.keyBans, fence, at.member())
 			continue
 		}
 		sweep = true
 		for _, p := range s.layout.parts {
-			in(p).bans = append(in(p).bans, t.Member())
+			in(p).bans = append(in(p).bans, fence, t.Member())
 		}
 	}
 	return batches, sweep
@@ -92,9 +111,9 @@ func (s *Store) split(targets []freshet.Target) (batches map[*partition]*batch, 
 
 // call builds the call of invalidate.lua.
 func (s *Store) call(p *partition, b *batch) invocation {
-	args := make([]string, 0, 5+len(b.bans)+len(b.keyBans))
-	args = append(args, hex16(newIncarnation()), s.layout.wake, strconv.FormatInt(s.settings.keyBansKept.Microseconds(), 10),
-		strconv.Itoa(s.settings.mostBans), strconv.Itoa(len(b.bans)))
+	args := append(p.birth.args(), b.records.args(p.birth.deadline)...)
+	args = append(args, s.layout.wake, micros(s.settings.keyBansKept),
+		strconv.Itoa(s.settings.mostBans), strconv.Itoa(len(b.bans)/2))
 	args = append(append(args, b.bans...), b.keyBans...)
 	return invocation{part: p, keys: b.keys, args: args}
 }
@@ -111,6 +130,9 @@ func (s *Store) Valid(ctx context.Context, ref freshet.Ref, tags []string, stamp
 		valid, err = at.valid(ctx, client, ref, tags, stamp)
 		return err
 	})
+	if moving(err) {
+		return false, nil
+	}
 	return valid && err == nil, err
 }
 

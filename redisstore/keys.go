@@ -23,15 +23,20 @@ import (
 //	                   that name their generation, then their number
 //	<key>#l            a lease: see lease.lua
 //	freshet#ctl        the control record:
-//	                   f2:incarnation:version:banVersion:keyFloor:banFloor:horizon:server,
+//	                   f3:incarnation:version:banVersion:keyFloor:banFloor:fenced:
+//	                   longestFence:horizon:server,
 //	                   the last names the server on which the incarnation began
 //	freshet#tb         zset: when was each tag, pattern, everything last banned?
 //	                   ban.Tag, ban.Glob and ban.All members by version, and
-//	                   "!<incarnation>" at +inf
+//	                   "!<incarnation>" at +inf; for fences "~" and the member, by
+//	                   the version at which they end
 //	freshet#kb         zset: the same of keys, as ban.Key members
+//	freshet#wi         zset: what is on record to be invalidated, by the time at
+//	                   which it falls due (record.go, records.lua), and the same
+//	                   "!<incarnation>"
 //	freshet#sweep      the lock of the process that reclaims memory
 //
-// Everything has a TTL, the three control keys that of the last entry to expire
+// Everything has a TTL, the four control keys that of the last entry to expire
 // and an hour. They depend on each other: the zsets are believed only with the
 // incarnation of the record in them, and without the record nothing is. So
 // losing any of them starts a new incarnation, in which every lookup misses; and
@@ -44,6 +49,7 @@ const (
 	controlName = "freshet#ctl"
 	banName     = "freshet#tb"
 	keyBanName  = "freshet#kb"
+	intentName  = "freshet#wi"
 	sweepName   = "freshet#sweep"
 	// wakeName is the channel on which leases are released. It is not a key.
 	wakeName = "freshet#wake"
@@ -68,6 +74,7 @@ type layout struct {
 	scope string // a glob that matches every key of the namespace
 	wake  string // the channel of released leases
 	uses  *atomic.Uint64
+	birth *birth
 }
 
 func newLayout(namespace string, cluster bool) layout {
@@ -75,14 +82,14 @@ func newLayout(namespace string, cluster bool) layout {
 	if namespace != "" {
 		plain = namespace + ":"
 	}
-	l := layout{wake: plain + wakeName, scope: plain + "*", uses: new(atomic.Uint64)}
+	l := layout{wake: plain + wakeName, scope: plain + "*", uses: new(atomic.Uint64), birth: new(birth)}
 	if !cluster {
-		l.parts = []*partition{newPartition(plain, l.uses)}
+		l.parts = []*partition{newPartition(plain, l.uses, l.birth)}
 		return l
 	}
 	l.scope = "{" + plain + "*"
 	for i := range partitions {
-		l.parts = append(l.parts, newPartition("{"+plain+strconv.Itoa(i)+"}:", l.uses))
+		l.parts = append(l.parts, newPartition("{"+plain+strconv.Itoa(i)+"}:", l.uses, l.birth))
 	}
 	return l
 }

@@ -41,7 +41,7 @@ func TestGoldenKeys(t *testing.T) {
 	if diff := cmp.Diff(sorted(want), userKeys(t, server)); diff != "" {
 		t.Errorf("keys in Redis (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"freshet#ctl", "freshet#kb", "freshet#tb"}, keys(t, "freshet#*", server)); diff != "" {
+	if diff := cmp.Diff([]string{"freshet#ctl", "freshet#kb", "freshet#tb", "freshet#wi"}, keys(t, "freshet#*", server)); diff != "" {
 		t.Errorf("control keys (-want +got):\n%s", diff)
 	}
 }
@@ -71,7 +71,7 @@ func TestEveryKeyHasTTL(t *testing.T) {
 			longest = max(longest, left)
 		}
 	}
-	for _, name := range []string{"shop:freshet#ctl", "shop:freshet#tb", "shop:freshet#kb", "shop:page#v"} {
+	for _, name := range []string{"shop:freshet#ctl", "shop:freshet#tb", "shop:freshet#kb", "shop:freshet#wi", "shop:page#v"} {
 		if left := do(t, server, "PTTL", name).(int64); left < longest-patience.Milliseconds() {
 			t.Errorf("%s ends after %d ms, before an entry that ends after %d", name, left, longest)
 		}
@@ -81,7 +81,7 @@ func TestEveryKeyHasTTL(t *testing.T) {
 func TestKeysInNamespaceAndCluster(t *testing.T) {
 	server := redistest.Start(t)
 	fill(t, open(t, server, namespace("shop")), freshet.Ref{Key: "post:1", Variant: "ab"}, time.Minute, "body")
-	want := []string{"shop:freshet#ctl", "shop:freshet#kb", "shop:freshet#tb", "shop:post:1#v", "shop:post:1#v:ab"}
+	want := []string{"shop:freshet#ctl", "shop:freshet#kb", "shop:freshet#tb", "shop:freshet#wi", "shop:post:1#v", "shop:post:1#v:ab"}
 	if diff := cmp.Diff(want, keys(t, "*", server)); diff != "" {
 		t.Errorf("keys in a namespace (-want +got):\n%s", diff)
 	}

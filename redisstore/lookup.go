@@ -35,7 +35,10 @@ func (s *Store) Lookup(ctx context.Context, ref freshet.Ref) (freshet.Found, err
 		found, err = at.lookup(ctx, client, ref)
 		return err
 	})
-	if err != nil {
+	switch {
+	case moving(err):
+		return unsettled(), nil
+	case err != nil:
 		return freshet.Found{}, err
 	}
 	return found, nil
@@ -44,6 +47,9 @@ func (s *Store) Lookup(ctx context.Context, ref freshet.Ref) (freshet.Found, err
 // lookup makes one attempt at a lookup.
 func (p place) lookup(ctx context.Context, client rueidis.Client, ref freshet.Ref) (freshet.Found, error) {
 	values, err := client.Do(ctx, p.read(client)).ToArray()
+	if moving(err) {
+		values, err = p.readEach(ctx, client)
+	}
 	if err != nil {
 		return freshet.Found{}, failed("look-up", err)
 	}

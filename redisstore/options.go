@@ -64,6 +64,14 @@ type Options struct {
 	// acknowledged. "flush", the default, makes all of them misses. "trust" keeps
 	// them; it is for a Redis whose failovers and restarts lose nothing.
 	AfterFailover string
+	// WaitReplicas is how many replicas must have an invalidation before it
+	// counts: 0 by default, the master alone. With fewer, Invalidate waits for
+	// half the socket timeout and fails; its caller is to repeat it.
+	WaitReplicas int
+	// IntentDeadline is how late an invalidation can be whose process has died
+	// before it could make it: 10 seconds by default, at least 1. It does not limit
+	// writes: while one is under way, its intent is kept alive.
+	IntentDeadline time.Duration
 	// Logger is told when Redis cannot be reached: slog.Default by default.
 	Logger *slog.Logger
 }
@@ -93,6 +101,8 @@ type settings struct {
 	healthCheck        time.Duration
 	retry, keepAlive   bool
 	fence              bool // not for AfterFailover: "trust"
+	waitReplicas       int
+	intentDeadline     time.Duration
 	log                *slog.Logger
 
 	// Not for users, but smaller in tests: see invalidate.go.
@@ -122,7 +132,7 @@ var variables = map[string]string{
 	"TLS": "TLS", "Sentinel": "SENTINEL", "Cluster": "CLUSTER", "Namespace": "NAMESPACE",
 	"MaxConnections": "MAX_CONNECTIONS", "SocketTimeout": "SOCKET_TIMEOUT", "ConnectTimeout": "CONNECT_TIMEOUT",
 	"RetryOnTimeout": "RETRY_ON_TIMEOUT", "KeepAlive": "KEEPALIVE", "HealthCheckInterval": "HEALTH_CHECK_INTERVAL",
-	"AfterFailover": "AFTER_FAILOVER",
+	"AfterFailover": "AFTER_FAILOVER", "WaitReplicas": "WAIT_REPLICAS", "IntentDeadline": "INTENT_DEADLINE",
 }
 
 const variablePrefix = "REDIS_CACHE_"
@@ -151,6 +161,8 @@ func (o *Options) settings() (settings, error) {
 		retry:          !o.DisableRetryOnTimeout,
 		keepAlive:      !o.DisableKeepAlive,
 		fence:          o.AfterFailover != "trust",
+		waitReplicas:   o.WaitReplicas,
+		intentDeadline: cmp.Or(o.IntentDeadline, 10*time.Second),
 		log:            cmp.Or(o.Logger, slog.Default()),
 		keyBansKept:    keyBansKept,
 		mostBans:       mostBans,
@@ -226,7 +238,11 @@ func (s *settings) check() error {
 		fmt.Sprintf("is %q: use letters, digits, '_', '-' and '.', 64 at most", s.namespace))
 	refuse(s.maxConnections < 2, "MaxConnections",
 		fmt.Sprintf("is %d: use 2 or more, one for calls and one for wake-ups", s.maxConnections))
+	refuse(s.waitReplicas < 0, "WaitReplicas", fmt.Sprintf("is %d: use 0 or more", s.waitReplicas))
+	refuse(s.waitReplicas > 0 && s.maxConnections < 4, "WaitReplicas",
+		fmt.Sprintf("needs connections of its own, and MaxConnections is %d: use 4 or more", s.maxConnections))
 	refuse(s.socketTimeout < time.Millisecond, "SocketTimeout", fmt.Sprintf("is %v: use a millisecond or more", s.socketTimeout))
+	refuse(s.intentDeadline < time.Second, "IntentDeadline", fmt.Sprintf("is %v: use a second or more", s.intentDeadline))
 	refuse(s.connectTimeout < time.Millisecond, "ConnectTimeout", fmt.Sprintf("is %v: use a millisecond or more", s.connectTimeout))
 	return errors.Join(errs...)
 }

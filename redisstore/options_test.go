@@ -30,7 +30,7 @@ func TestOptionsFromEnv(t *testing.T) {
 	got, err := redisstore.OptionsFromEnv(env("HOST= redis ", "PORT=6380", "USERNAME=app", "PASSWORD= pass ", "DB=3",
 		"TLS=yes", "NAMESPACE=shop", "MAX_CONNECTIONS=8", "SOCKET_TIMEOUT=0.5", "CONNECT_TIMEOUT=2s",
 		"RETRY_ON_TIMEOUT=False", "KEEPALIVE=off", "HEALTH_CHECK_INTERVAL=0",
-		"AFTER_FAILOVER=trust"))
+		"AFTER_FAILOVER=trust", "WAIT_REPLICAS=2"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestOptionsFromEnv(t *testing.T) {
 		Host: "redis", Port: 6380, Username: "app", Password: " pass ", DB: 3, TLS: true, Namespace: "shop",
 		MaxConnections: 8, SocketTimeout: 500 * time.Millisecond, ConnectTimeout: 2 * time.Second,
 		DisableRetryOnTimeout: true, DisableKeepAlive: true, HealthCheckInterval: -1,
-		AfterFailover: "trust",
+		AfterFailover: "trust", WaitReplicas: 2,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("options (-want +got):\n%s", diff)
@@ -65,7 +65,9 @@ func TestBadSettings(t *testing.T) {
 		{"endless", []string{"SOCKET_TIMEOUT=NaN", "CONNECT_TIMEOUT=1e300"}, []string{"SOCKET_TIMEOUT", "CONNECT_TIMEOUT"}},
 		{"no connections", []string{"MAX_CONNECTIONS=0"}, []string{"MAX_CONNECTIONS"}},
 		{"one connection", []string{"MAX_CONNECTIONS=1"}, []string{"MAX_CONNECTIONS"}},
-		{"after failover", []string{"HOST=h", "AFTER_FAILOVER=replay"}, []string{"AFTER_FAILOVER"}},
+		{"after failover", []string{"HOST=h", "AFTER_FAILOVER=hope"}, []string{"AFTER_FAILOVER"}},
+		{"replicas", []string{"WAIT_REPLICAS=-1"}, []string{"WAIT_REPLICAS"}},
+		{"replicas without connections", []string{"WAIT_REPLICAS=1", "MAX_CONNECTIONS=3"}, []string{"WAIT_REPLICAS"}},
 		{"namespace", []string{"NAMESPACE=a:b"}, []string{"NAMESPACE"}},
 		{"namespace as a glob", []string{"NAMESPACE=*"}, []string{"NAMESPACE"}},
 		{"user alone", []string{"USERNAME=app"}, []string{"PASSWORD"}},

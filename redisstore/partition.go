@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -16,8 +17,8 @@ import (
 // partition is a set of keys with a history of invalidations of its own, and
 // this process's replica of that history.
 type partition struct {
-	prefix                 string
-	control, bans, keyBans string
+	prefix                          string
+	control, bans, keyBans, intents string
 
 	known   atomic.Pointer[replica]
 	syncing chan struct{} // holds one token while somebody brings known up to date
@@ -27,16 +28,20 @@ type partition struct {
 	// is: see fence.go.
 	uses       *atomic.Uint64
 	vouchedFor atomic.Uint64
+
+	birth *birth
 }
 
-func newPartition(prefix string, uses *atomic.Uint64) *partition {
+func newPartition(prefix string, uses *atomic.Uint64, birth *birth) *partition {
 	p := &partition{
 		prefix:  prefix,
 		control: prefix + controlName,
 		bans:    prefix + banName,
 		keyBans: prefix + keyBanName,
 		syncing: make(chan struct{}, 1),
+		intents: prefix + intentName,
 		uses:    uses,
+		birth:   birth,
 	}
 	p.known.Store(new(replica))
 	return p
@@ -48,6 +53,9 @@ func newPartition(prefix string, uses *atomic.Uint64) *partition {
 type replica struct {
 	incarnation uint64
 	bans        ban.Map
+	// fences are like bans, but of versions to come: what is loaded under a
+	// smaller stamp is not stored.
+	fences ban.Map
 	// synced is a version up to which every ban is in bans or under floor.
 	synced atomic.Uint64
 	// floor is that of the newest control record seen by a sync.
@@ -97,9 +105,9 @@ func (p *partition) catchUp(ctx context.Context, client rueidis.Client, c contro
 // lost the ban seen would make the replica believe it complete without it.
 func (p *partition) sync(ctx context.Context, client rueidis.Client, seen uint64) (*replica, control, error) {
 	r, use := p.known.Load(), p.vouchedFor.Load()
-	reply, err := syncScript.run(ctx, client, invocation{part: p, args: []string{
-		hex16(newIncarnation()), hex16(r.incarnation), strconv.FormatUint(r.synced.Load(), 10),
-	}}).ToArray()
+	reply, err := syncScript.run(ctx, client, invocation{part: p, args: append(p.birth.args(),
+		hex16(r.incarnation), strconv.FormatUint(r.synced.Load(), 10),
+	)}).ToArray()
 	if err != nil {
 		return nil, control{}, err
 	}
@@ -123,7 +131,9 @@ func (p *partition) sync(ctx context.Context, client rueidis.Client, seen uint64
 	// floor itself does not.
 	if r.floor.Swap(c.banFloor) != c.banFloor {
 		r.bans.TrimBefore(c.banFloor)
+		r.fences.TrimBefore(c.banFloor)
 	}
+	p.birth.fenced(int64(c.longestFence))
 	r.synced.Store(max(r.synced.Load(), c.banVersion, seen))
 	p.known.Store(r)
 	return r, c, nil
@@ -140,8 +150,12 @@ func (r *replica) add(members []string, newest uint64) {
 			continue // names the incarnation
 		}
 		version, err := strconv.ParseUint(score, 10, 64)
+		bans := &r.bans
+		if covered, isFence := strings.CutPrefix(member, "~"); isFence {
+			bans, member = &r.fences, covered
+		}
 		if err == nil {
-			err = r.bans.Add(strings.Clone(member), version)
+			err = bans.Add(strings.Clone(member), version)
 		}
 		if err != nil {
 			// Whatever it means, it may cover anything.
@@ -161,6 +175,31 @@ func (p *partition) repair(ctx context.Context, client rueidis.Client) error {
 	}
 	_, _, err := p.sync(ctx, client, 0)
 	return err
+}
+
+// birth is what all partitions need to know to begin an incarnation.
+type birth struct {
+	// deadline is that of intents: those that are lost with the old incarnation
+	// are made up for after it.
+	deadline time.Duration
+	// fence is the longest fence that this process has seen, in microseconds: one
+	// like it makes up for those that are lost.
+	fence atomic.Int64
+}
+
+// fenced learns of a fence.
+func (b *birth) fenced(micros int64) {
+	for {
+		longest := b.fence.Load()
+		if micros <= longest || b.fence.CompareAndSwap(longest, micros) {
+			return
+		}
+	}
+}
+
+// args returns the arguments that ensure takes, in control.lua.
+func (b *birth) args() []string {
+	return []string{hex16(newIncarnation()), micros(b.deadline), strconv.FormatInt(b.fence.Load(), 10)}
 }
 
 // newIncarnation returns a name that no incarnation had before; it is not 0.

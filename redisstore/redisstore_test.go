@@ -22,7 +22,9 @@ import (
 func TestMain(m *testing.M) {
 	// After a change of a cluster's topology the client keeps the connections to
 	// nodes that have gone for five more seconds, closed or not.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"))
+	// What has made it look may sleep for a second.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"),
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }
 
 // discard is for stores that are meant to be in trouble.
@@ -178,6 +180,7 @@ func (h *harness) suite(partitioned bool) storetest.Harness {
 			"control record":   func(t testing.TB, s freshet.Store) { h.forget(t, s, "*freshet#ctl") },
 			"bans":             func(t testing.TB, s freshet.Store) { h.forget(t, s, "*freshet#tb") },
 			"bans of keys":     func(t testing.TB, s freshet.Store) { h.forget(t, s, "*freshet#kb") },
+			"records":          func(t testing.TB, s freshet.Store) { h.forget(t, s, "*freshet#wi") },
 			"all control keys": func(t testing.TB, s freshet.Store) { h.forget(t, s, "*freshet#*") },
 		},
 		Corrupt: h.corrupt,

@@ -39,17 +39,25 @@ var (
 	luaKeep string
 	//go:embed lua/release.lua
 	luaRelease string
+	//go:embed lua/records.lua
+	luaRecords string
+	//go:embed lua/record.lua
+	luaRecord string
+	//go:embed lua/claim.lua
+	luaClaim string
 
 	hereScript       = newScript("flags=no-writes,allow-oom", luaHere)
 	fenceScript      = newScript("flags=allow-oom", luaFence)
 	syncScript       = newScript("flags=allow-oom", luaSync)
 	fillScript       = newScript("", luaFill)
-	invalidateScript = newScript("flags=allow-oom", luaInvalidate)
+	invalidateScript = newScript("flags=allow-oom", luaRecords, luaInvalidate)
 	validScript      = newScript("flags=no-writes,allow-oom", luaValid)
 	sweepScript      = newScript("flags=allow-oom", luaSweep)
 	acquireScript    = newScript("", luaLease, luaAcquire)
 	keepScript       = newScript("flags=allow-oom", luaLease, luaKeep)
 	releaseScript    = newScript("flags=allow-oom", luaLease, luaRelease)
+	recordScript     = newScript("flags=allow-oom", luaRecords, luaRecord)
+	claimScript      = newScript("flags=allow-oom", luaClaim)
 )
 
 // script is a program for the server. All of ours may be run twice, which
@@ -65,7 +73,7 @@ func newScript(flags string, parts ...string) script {
 	return script{source, hex.EncodeToString(sum[:])}
 }
 
-// invocation is one run of a script: keys beside the three control keys.
+// invocation is one run of a script: keys beside the four control keys.
 type invocation struct {
 	part *partition
 	keys []string
@@ -73,15 +81,15 @@ type invocation struct {
 }
 
 func (s script) byDigest(c rueidis.Client, i invocation) rueidis.Completed {
-	n := int64(3 + len(i.keys))
+	n := int64(4 + len(i.keys))
 	return c.B().Evalsha().Sha1(s.digest).Numkeys(n).
-		Key(i.part.control, i.part.bans, i.part.keyBans).Key(i.keys...).Arg(i.args...).Build().ToRetryable()
+		Key(i.part.control, i.part.bans, i.part.keyBans, i.part.intents).Key(i.keys...).Arg(i.args...).Build().ToRetryable()
 }
 
 func (s script) bySource(c rueidis.Client, i invocation) rueidis.Completed {
-	n := int64(3 + len(i.keys))
+	n := int64(4 + len(i.keys))
 	return c.B().Eval().Script(s.source).Numkeys(n).
-		Key(i.part.control, i.part.bans, i.part.keyBans).Key(i.keys...).Arg(i.args...).Build().ToRetryable()
+		Key(i.part.control, i.part.bans, i.part.keyBans, i.part.intents).Key(i.keys...).Arg(i.args...).Build().ToRetryable()
 }
 
 // run runs the script once.

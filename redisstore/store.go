@@ -18,8 +18,8 @@ import (
 // connect yet. It keeps trying in the background.
 var ErrUnavailable = errors.New("freshet: Redis is unavailable")
 
-// Store keeps entries in Redis. It implements [freshet.Store] and
-// [freshet.Leaser]; all methods but Close may be called concurrently.
+// Store keeps entries in Redis. It implements [freshet.Store], [freshet.Leaser]
+// and [freshet.Intender]; all methods but Close may be called concurrently.
 //
 // No call takes longer than the socket timeout, give or take a tenth of it,
 // whatever its context says. A context without a deadline that is cancelled
@@ -33,6 +33,10 @@ type Store struct {
 	limit  atomic.Pointer[limit]
 	wakes  hub
 	sweeps sweeper
+	// silence is what makes answers doubtful: see doubt.go.
+	silence *silence
+	// intents are the writes that are under way in this process.
+	intents keeper
 
 	life  context.Context // ends with Close
 	end   context.CancelFunc
@@ -40,8 +44,9 @@ type Store struct {
 }
 
 var (
-	_ freshet.Store  = (*Store)(nil)
-	_ freshet.Leaser = (*Store)(nil)
+	_ freshet.Store    = (*Store)(nil)
+	_ freshet.Leaser   = (*Store)(nil)
+	_ freshet.Intender = (*Store)(nil)
 )
 
 // New opens a store. It tries to connect once, for at most the connect timeout
@@ -54,15 +59,21 @@ func New(ctx context.Context, o *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{settings: settings, log: settings.log, layout: newLayout(settings.namespace, settings.mode == modeCluster)}
+	return start(ctx, settings)
+}
+
+// start opens a store with checked settings.
+func start(ctx context.Context, settings settings) (*Store, error) {
+	s := &Store{settings: settings, log: settings.log, layout: newLayout(settings.namespace, settings.mode == modeCluster),
+		silence: newSilence()}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.wakes.init(s)
 	s.sweeps.init(s)
+	s.intents.init(s)
+	s.layout.birth.deadline = settings.intentDeadline
 	first := make(chan error, 1)
 	s.tasks.Go(func() { s.connect(first) })
-	if settings.fence {
-		s.tasks.Go(s.watch)
-	}
+	var err error
 	select {
 	case err = <-first:
 	case <-ctx.Done():
@@ -76,7 +87,7 @@ func New(ctx context.Context, o *Options) (*Store, error) {
 }
 
 // Close ends the store's goroutines and connections. Leases that it holds are
-// no longer kept alive. Closing twice does nothing.
+// no longer kept alive, and its intents fall due. Closing twice does nothing.
 func (s *Store) Close() error {
 	s.end()
 	// Before the tasks have ended, because one may wait for a free connection;

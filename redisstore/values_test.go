@@ -57,7 +57,7 @@ func TestStrangeValues(t *testing.T) {
 func TestStrangeMetadata(t *testing.T) {
 	server := redistest.Start(t)
 	variant := freshet.Ref{Key: "page", Variant: "ab"}
-	for _, name := range []string{"freshet#ctl", "freshet#tb", "freshet#kb", "page#v"} {
+	for _, name := range []string{"freshet#ctl", "freshet#tb", "freshet#kb", "freshet#wi", "page#v"} {
 		for _, write := range [][]string{{"SET", name, "text"}, {"HSET", name, "x", "y"}, {"ZADD", name, "1", "member"}} {
 			t.Run(name+"/"+write[0], func(t *testing.T) {
 				do(t, server, "FLUSHALL")
@@ -84,7 +84,7 @@ func TestStrangeMetadata(t *testing.T) {
 // TestFillHealsMetadata: lookups do not read the histories, so a fill that finds
 // one missing has to start the new life, or nothing would ever be stored again.
 func TestFillHealsMetadata(t *testing.T) {
-	for _, name := range []string{"freshet#tb", "freshet#kb"} {
+	for _, name := range []string{"freshet#tb", "freshet#kb", "freshet#wi"} {
 		t.Run(name, func(t *testing.T) {
 			server := redistest.Start(t)
 			s := open(t, server)

@@ -19,6 +19,7 @@ type check struct {
 func checks() []check {
 	return slices.Concat(
 		storedChecks(), invalidateChecks(), lateChecks(), raceChecks(), leaseChecks(), lossChecks(), callChecks(),
+		fenceChecks(), intentChecks(),
 	)
 }
 

@@ -1,5 +1,5 @@
 // Package storetest is the conformance suite that every [freshet.Store]
-// passes: the contract of the interface as tests, races and losses included.
+// passes: the contract of the interface as tests, races, losses and deaths included.
 //
 // A store's own test calls [Run] with a [Harness] that says how to open it:
 //
@@ -49,6 +49,12 @@ type Harness struct {
 	// released or kept alive from now on. The suite does not use s afterwards,
 	// but closes it. Nil where that cannot be done.
 	Kill func(t testing.TB, s freshet.Store)
+
+	// OpenBrief is Open for a store that is a [freshet.Intender], as are its peers,
+	// with intents that fall due a few seconds after the death of their process, and
+	// nothing on record yet. It needs Peer and Kill. Nil where a store does not
+	// outlive its process.
+	OpenBrief func(t testing.TB) freshet.Store
 
 	// patience is how long the suite waits for what has to happen some time;
 	// zero means longest. The suite's own tests, which expect some of it never

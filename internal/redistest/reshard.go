@@ -37,12 +37,14 @@ func (c *Cluster) MoveSlots(from, to *Server, n int) ([]int, error) {
 		return nil, err
 	}
 	moving = moving[:min(n, len(moving))]
+	c.reshape.Lock()
+	defer c.reshape.Unlock()
 	for i, slot := range moving {
-		if err := c.MoveSlot(slot, to); err != nil {
+		if err := c.moveSlot(slot, from, to); err != nil {
 			return moving[:i], err
 		}
 	}
-	return moving, nil
+	return moving, c.moved(to, moving...)
 }
 
 // slotsOf returns the slots of a master, those that hold keys first.
@@ -82,7 +84,8 @@ func (c *Cluster) slotsOf(master *Server) ([]int, error) {
 //     told
 //
 // An error leaves the slot where it stopped; calling again resumes. Moving it to
-// its owner ends a move that another call has left.
+// its owner ends a move that another call has left. It returns when all nodes
+// that answer know the new owner.
 func (c *Cluster) MoveSlot(slot int, to *Server) error {
 	c.reshape.Lock()
 	defer c.reshape.Unlock()
@@ -90,6 +93,13 @@ func (c *Cluster) MoveSlot(slot int, to *Server) error {
 	if err != nil {
 		return err
 	}
+	if err := c.moveSlot(slot, from, to); err != nil {
+		return err
+	}
+	return c.moved(to, slot)
+}
+
+func (c *Cluster) moveSlot(slot int, from, to *Server) error {
 	if from != to {
 		if err := c.migrate(slot, from, to); err != nil {
 			return fmt.Errorf("redistest: moving slot %d from %s to %s: %w", slot, from.Addr, to.Addr, err)
@@ -108,8 +118,16 @@ func (c *Cluster) MoveSlot(slot int, to *Server) error {
 			return err
 		}
 	}
-	return c.everywhere("a slot to have moved", func(v view) bool {
+	return nil
+}
+
+// moved waits until every node that answers knows the new owner of slots.
+func (c *Cluster) moved(to *Server, slots ...int) error {
+	owns := func(v view, slot int) bool {
 		return slices.ContainsFunc(v.slots[c.ids[to]], func(span [2]int) bool { return span[0] <= slot && slot <= span[1] })
+	}
+	return c.everywhere("slots to have moved", func(v view) bool {
+		return !slices.ContainsFunc(slots, func(slot int) bool { return !owns(v, slot) })
 	})
 }
 

@@ -1,17 +1,19 @@
--- Stores an entry unless its stamp is too old. KEYS[4] is the entry, KEYS[5] the
+-- Stores an entry unless its stamp is too old. KEYS[5] is the entry, KEYS[6] the
 -- marker of the key's variants where the entry is one.
 -- ARGV: incarnation and version of the stamp; the key's member in kb; the entry;
 -- its TTL in ms; for a variant a name for a new generation, and the most
 -- variants there may be.
 local inc, version, ttl = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
-local entry, marker, value = KEYS[4], KEYS[5], ARGV[4]
+local entry, marker, value = KEYS[5], KEYS[6], ARGV[4]
 
 local c = load_control()
 if not c or c.inc ~= inc then return 'expired' end
 if not intact(c) then return 'lost' end
 if version < c.key_floor or version < c.ban_floor then return 'expired' end
-local banned = redis.call('ZSCORE', KB, ARGV[3])
-if banned and tonumber(banned) > version then return 'fenced' end
+for _, banned in ipairs({ARGV[3], '~' .. ARGV[3]}) do
+	banned = redis.call('ZSCORE', KB, banned)
+	if banned and tonumber(banned) > version then return 'fenced' end
+end
 
 -- The fixed part of an envelope: group at 8, incarnation at 16, version at 24.
 local old = call('GETRANGE', entry, 0, 31)
@@ -43,9 +45,5 @@ if ttl > c.horizon then
 	c.horizon = ttl
 	save_control(c)
 end
--- The control keys outlive the entry. Their expiry is put off by more than
--- needed, so that not every fill has to.
-if redis.call('PTTL', CTL) < ttl + MARGIN / 2 then
-	for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], c.horizon + MARGIN) end
-end
+outlive(c, ttl)
 return 'stored'

@@ -1,5 +1,8 @@
--- Returns 0 when the incarnation began on another server than this, 1 when it
--- did on this one or there is none: what does not exist cannot be served.
+-- Returns two numbers. The first is 0 when the incarnation began on another server
+-- than this, 1 when it did on this one or there is none: what does not exist cannot
+-- be served. The second is 0 when there is nothing for claim.lua to do.
 local c = load_control()
-if c and c.server ~= server() then return 0 end
-return 1
+local here, due = 1, call('ZCOUNT', WI, '-inf', whole(now())) or 0
+if c and c.server ~= server() then here = 0 end
+if c and c.version < c.fenced then due = due + 1 end
+return {here, due}

@@ -1,20 +1,26 @@
--- Bans targets and removes the keys among them. KEYS[4..] are what to unlink:
--- for each key its entry, the marker of its variants and its lease.
--- ARGV: an incarnation for a new life; the channel of leases; how long bans of
--- keys are kept, in us; how many bans are kept of each kind; how many members
--- are tags and so on; these; then the members of the keys.
-local c = ensure(ARGV[1])
-local channel, keep, most, tags = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+-- Bans targets, removes the keys among them, and changes what is on record.
+-- KEYS[5..] are what to unlink: for each key its entry, the marker of its variants
+-- and its lease.
+-- ARGV: those of records.lua; the channel of leases; how long bans of keys are
+-- kept, in us; how many bans are kept of each kind; how many members are tags and
+-- so on; these; then the members of the keys. A member comes after its fence in us,
+-- 0 for none.
+local c = ensure()
 local time = now()
+local _, at = records(time)
+local channel, keep, most, tags = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+at = at + 4
 c.version = math.max(c.version + 1, time)
-local version = string.format('%.0f', c.version)
+local version = whole(c.version)
 
-for i = 6, #ARGV do
-	redis.call('ZADD', i < 6 + tags and TB or KB, version, ARGV[i])
+for i = at, #ARGV, 2 do
+	local key, us = i < at + 2 * tags and TB or KB, tonumber(ARGV[i])
+	redis.call('ZADD', key, version, ARGV[i + 1])
+	if us > 0 then fence(c, key, ARGV[i + 1], us) end
 end
 if tags > 0 then c.ban = c.version end
 
-for i = 4, #KEYS, 3 do
+for i = 5, #KEYS, 3 do
 	local lease = call('GET', KEYS[i + 2])
 	redis.call('UNLINK', KEYS[i], KEYS[i + 1], KEYS[i + 2])
 	-- Those who wait for the lease are to look again.
@@ -29,7 +35,7 @@ end
 -- banned, so a floor may be too high but never too low.
 local function trim(key, before, floor)
 	local limit = #ARGV + 32
-	local old = redis.call('ZRANGE', key, '-inf', '(' .. string.format('%.0f', before),
+	local old = redis.call('ZRANGE', key, '-inf', '(' .. whole(before),
 		'BYSCORE', 'LIMIT', 0, limit, 'WITHSCORES')
 	for i = 1, #old, 2 do
 		redis.call('ZREM', key, old[i])

@@ -1,7 +1,7 @@
--- A lease is kept under KEYS[4] as one byte, '1' when somebody waits for it,
+-- A lease is kept under KEYS[5] as one byte, '1' when somebody waits for it,
 -- then token and incarnation in 16 hexadecimal digits each, then the version of
 -- the holder's stamp.
-local lease = KEYS[4]
+local lease = KEYS[5]
 
 local function holder()
 	local raw = call('GET', lease)

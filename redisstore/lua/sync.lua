@@ -1,14 +1,14 @@
 -- Returns the control record and what tb has learnt since a version.
--- ARGV: an incarnation for a new life; the incarnation and version known.
+-- ARGV: those of ensure; the incarnation and version known.
 --
 -- Both come from one script, because a trim between two commands could drop a
 -- ban that the first has not seen yet without its floor being seen either.
-local c = ensure(ARGV[1])
+local c = ensure()
 local since = '-inf'
-if c.inc == ARGV[2] then since = '(' .. ARGV[3] end
+if c.inc == ARGV[4] then since = '(' .. ARGV[5] end
 local bans = redis.call('ZRANGE', TB, since, '+inf', 'BYSCORE', 'WITHSCORES')
 -- Servers differ in how they print a round number: 1.7e+15 is no version.
 for i = 2, #bans, 2 do
-	if string.sub(bans[i], -3) ~= 'inf' then bans[i] = string.format('%.0f', tonumber(bans[i])) end
+	if string.sub(bans[i], -3) ~= 'inf' then bans[i] = whole(tonumber(bans[i])) end
 end
 return {format_control(c), bans}

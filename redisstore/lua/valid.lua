@@ -3,4 +3,4 @@
 -- ARGV: incarnation of the load; the key's member in kb.
 local c = load_control()
 if not c or c.inc ~= ARGV[1] or not intact(c) then return false end
-return {format_control(c), string.format('%.0f', tonumber(redis.call('ZSCORE', KB, ARGV[2]) or 0))}
+return {format_control(c), whole(tonumber(redis.call('ZSCORE', KB, ARGV[2]) or 0))}

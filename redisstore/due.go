@@ -1,0 +1,61 @@
+package redisstore
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/freshet-dev/freshet"
+)
+
+// Whoever finds a record that is due carries it out, in these steps:
+//
+//  1. it is claimed: its time is put off by claimTime
+//  2. its targets are invalidated
+//  3. it is taken away, or put on record again for later (records.lua)
+//
+// 1 keeps the others from doing the same; should this process die before 3, it
+// falls due again, and one of them does. 2 and 3 are one step where there is one
+// partition. Doing any of it twice costs misses.
+const (
+	claimTime = 5 * time.Second
+	// claimCount bounds what one call claims, and so how large its answer is.
+	claimCount = 50
+)
+
+// carryOut carries out what is due in p.
+func (s *Store) carryOut(p *partition) error {
+	for {
+		ctx, client, err := s.begin(s.life)
+		if err != nil {
+			return err
+		}
+		args := append(p.birth.args(), strconv.Itoa(claimCount), micros(claimTime))
+		members, err := claimScript.run(ctx, client, invocation{part: p, args: args}).AsStrSlice()
+		if err != nil || len(members) == 0 {
+			return err
+		}
+		var targets []freshet.Target
+		for _, m := range members {
+			due := targetsOf(m)
+			targets = append(targets, due...)
+			s.tell(m, due)
+		}
+		if _, err := s.invalidate(ctx, targets, p, records{done: members}); err != nil || len(members) < claimCount {
+			return err
+		}
+	}
+}
+
+// tell logs that an intent has fallen due, the first time that it is carried out.
+func (s *Store) tell(member string, targets []freshet.Target) {
+	if !strings.HasPrefix(member, string(kindIntent)) {
+		return
+	}
+	names := make([]string, len(targets))
+	for i, t := range targets {
+		names[i] = t.String()
+	}
+	s.log.Warn("freshet: a process has died, or hung, between the beginning of a write and its invalidation, "+
+		"which is made up for", "store", s.String(), "targets", names)
+}
