@@ -89,8 +89,21 @@ func (s *Store) vouch(ctx context.Context, client rueidis.Client, p *partition) 
 	if p.vouchedFor.Load() == use {
 		return nil
 	}
-	// Asking writes nothing, so that a master that refuses writes but is the
-	// same can go on being read.
+	found := s.refound
+	if s.settings.replay {
+		found = s.rejoin
+	}
+	if err := found(ctx, client, p); err != nil {
+		return err
+	}
+	p.vouchedFor.Store(use)
+	return nil
+}
+
+// refound begins a new incarnation if the present one began on another server.
+// Asking writes nothing, so that a master that refuses writes but is the same can
+// go on being read.
+func (s *Store) refound(ctx context.Context, client rueidis.Client, p *partition) error {
 	here, _, err := told(hereScript.run(ctx, client, invocation{part: p}))
 	if err == nil && !here {
 		call := invocation{part: p, args: p.birth.args()}
@@ -99,11 +112,7 @@ func (s *Store) vouch(ctx context.Context, client rueidis.Client, p *partition) 
 				"the cache begins anew", "store", s.String(), "partition", p.prefix)
 		}
 	}
-	if err != nil {
-		return err
-	}
-	p.vouchedFor.Store(use)
-	return nil
+	return err
 }
 
 // told reads the reply of here.lua: whether the incarnation began on this server,
@@ -161,7 +170,10 @@ func (s *Store) recheck() {
 			s.log.Debug("freshet: what is due could not be invalidated; it is tried again", "partition", p.prefix, "error", err)
 		}
 	}
-	if moved && s.settings.fence {
+	switch {
+	case s.settings.replay:
+		s.patrol(ctx, client)
+	case moved && s.settings.fence:
 		s.layout.uses.Add(1)
 	}
 }

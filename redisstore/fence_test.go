@@ -10,10 +10,10 @@ import (
 	"github.com/freshet-dev/freshet/redisstore"
 )
 
-// afterFailover are the two settings. With "trust" each test has to see the old
+// afterFailover are the settings. With "trust" each test has to see the old
 // entries: it proves that the invalidations were lost, and so that the test would
 // notice a fence that is missing.
-var afterFailover = map[string]bool{"flush": false, "trust": true}
+var afterFailover = map[string]bool{"flush": false, "replay": false, "trust": true}
 
 // fillOld stores two entries.
 func fillOld(t *testing.T, s freshet.Store) {

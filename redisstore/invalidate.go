@@ -28,6 +28,13 @@ type batch struct {
 	records       records
 }
 
+func (b *batch) key(at place, t freshet.Target) {
+	b.keys = append(b.keys, at.entry, at.entry+markerSuffix, at.lease())
+	b.keyBans = append(b.keyBans, micros(t.Fence), at.member())
+}
+
+func (b *batch) ban(t freshet.Target) { b.bans = append(b.bans, micros(t.Fence), t.Member()) }
+
 // Invalidate implements [freshet.Store]. It costs one call per partition: one
 // for standalone and Sentinel, where all targets go at once or not at all. In a
 // Cluster keys go to their own partitions, everything else to all; the error
@@ -55,6 +62,11 @@ func (s *Store) invalidate(ctx context.Context, targets []freshet.Target, home *
 	for _, p := range s.layout.parts {
 		if b := batches[p]; b != nil {
 			calls = append(calls, s.call(p, b))
+		}
+	}
+	if s.settings.replay {
+		if err := s.remember(ctx, client, targets, calls); err != nil {
+			return 0, err
 		}
 	}
 	var newest freshet.Version
@@ -92,18 +104,15 @@ func (s *Store) split(targets []freshet.Target) (batches map[*partition]*batch, 
 		return batches[p]
 	}
 	for _, t := range targets {
-		fence := micros(t.Fence)
 		s.layout.birth.fenced(t.Fence.Microseconds())
 		if t.Kind == freshet.TargetKey {
 			at := s.layout.place(freshet.Ref{Key: t.Value})
-			b := in(at.part)
-			b.keys = append(b.keys, at.entry, at.entry+markerSuffix, at.lease())
-			b.keyBans = append(b.keyBans, fence, at.member())
+			in(at.part).key(at, t)
 			continue
 		}
 		sweep = true
 		for _, p := range s.layout.parts {
-			in(p).bans = append(in(p).bans, fence, t.Member())
+			in(p).ban(t)
 		}
 	}
 	return batches, sweep

@@ -61,8 +61,12 @@ type Options struct {
 	HealthCheckInterval time.Duration
 	// AfterFailover says what becomes of entries when another server answers, or
 	// one that has been restarted: it may have lost invalidations that were
-	// acknowledged. "flush", the default, makes all of them misses. "trust" keeps
-	// them; it is for a Redis whose failovers and restarts lose nothing.
+	// acknowledged. "flush", the default, makes all of them misses. "replay" keeps
+	// them through a failover: each process repeats what it has invalidated in the
+	// last minute as soon as it finds the other server, within about a second.
+	// Until then others may be served what is lost, and what a process that has
+	// died has invalidated last is not repeated. "trust" keeps them, and is for a
+	// Redis whose failovers and restarts lose nothing.
 	AfterFailover string
 	// WaitReplicas is how many replicas must have an invalidation before it
 	// counts: 0 by default, the master alone. With fewer, Invalidate waits for
@@ -101,6 +105,7 @@ type settings struct {
 	healthCheck        time.Duration
 	retry, keepAlive   bool
 	fence              bool // not for AfterFailover: "trust"
+	replay             bool
 	waitReplicas       int
 	intentDeadline     time.Duration
 	log                *slog.Logger
@@ -161,6 +166,7 @@ func (o *Options) settings() (settings, error) {
 		retry:          !o.DisableRetryOnTimeout,
 		keepAlive:      !o.DisableKeepAlive,
 		fence:          o.AfterFailover != "trust",
+		replay:         o.AfterFailover == "replay",
 		waitReplicas:   o.WaitReplicas,
 		intentDeadline: cmp.Or(o.IntentDeadline, 10*time.Second),
 		log:            cmp.Or(o.Logger, slog.Default()),
@@ -249,10 +255,10 @@ func (s *settings) check() error {
 
 func (o *Options) checkFailover() error {
 	switch o.AfterFailover {
-	case "", "flush", "trust":
+	case "", "flush", "replay", "trust":
 		return nil
 	}
-	return bad("AfterFailover", fmt.Sprintf("is %q: use flush or trust", o.AfterFailover))
+	return bad("AfterFailover", fmt.Sprintf("is %q: use flush, replay or trust", o.AfterFailover))
 }
 
 // isNamespace reports whether text can begin the keys: with neither a colon, at

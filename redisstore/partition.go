@@ -28,6 +28,7 @@ type partition struct {
 	// is: see fence.go.
 	uses       *atomic.Uint64
 	vouchedFor atomic.Uint64
+	seen       atomic.Pointer[sighting] // for replay.go
 
 	birth *birth
 }

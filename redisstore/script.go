@@ -19,6 +19,8 @@ var (
 	luaControl string
 	//go:embed lua/here.lua
 	luaHere string
+	//go:embed lua/where.lua
+	luaWhere string
 	//go:embed lua/fence.lua
 	luaFence string
 	//go:embed lua/sync.lua
@@ -47,6 +49,7 @@ var (
 	luaClaim string
 
 	hereScript       = newScript("flags=no-writes,allow-oom", luaHere)
+	whereScript      = newScript("flags=no-writes,allow-oom", luaWhere)
 	fenceScript      = newScript("flags=allow-oom", luaFence)
 	syncScript       = newScript("flags=allow-oom", luaSync)
 	fillScript       = newScript("", luaFill)

@@ -35,6 +35,7 @@ type Store struct {
 	sweeps sweeper
 	// silence is what makes answers doubtful: see doubt.go.
 	silence *silence
+	journal journal // for AfterFailover: "replay"
 	// intents are the writes that are under way in this process.
 	intents keeper
 

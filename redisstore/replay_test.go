@@ -1,0 +1,89 @@
+package redisstore
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/freshet-dev/freshet"
+	"github.com/freshet-dev/freshet/internal/redistest"
+)
+
+// TestReplay: the replica lacks the last invalidations of two processes, one of
+// which only writes. It takes over, both repeat theirs, and everything else is
+// still there, until a process comes that was on no server before.
+func TestReplay(t *testing.T) {
+	group := redistest.StartSentinel(t)
+	o := Options{Sentinel: group.Name + "@" + group.Addr, AfterFailover: "replay"}
+	s, writer := openQuiet(t, &o), openQuiet(t, &o)
+	for _, name := range []string{"own", "others", "kept"} {
+		fillUnder(t, s, name, stampOf(t, s, name), "tag:"+name)
+	}
+	before := stampOf(t, s, "kept")
+	awaitHere(t, "the replication", func() bool {
+		n, _ := group.Replica.Do("EXISTS", "own", "others", "kept")
+		return n == int64(3)
+	})
+	// A replica that has been up for no time is taken for a restarted one.
+	awaitHere(t, "the replica to be older than what a sighting is", func() bool {
+		info, _ := group.Replica.Do("INFO", "server")
+		return !strings.Contains(fmt.Sprint(info), "uptime_in_seconds:0") && !strings.Contains(fmt.Sprint(info), "uptime_in_seconds:1\r")
+	})
+	group.Replica.Freeze()
+	if _, err := group.Master.Do("CLIENT", "KILL", "TYPE", "replica"); err != nil {
+		t.Fatal(err)
+	}
+	drop(t, s, freshet.Key("own"))
+	drop(t, writer, freshet.Tag("tag:others"))
+	group.Master.Stop()
+	// The sentinel asks for a while: it is the outage that ages nothing.
+	group.Replica.Thaw()
+	var found freshet.Found
+	awaitHere(t, "the failover", func() bool {
+		var err error
+		found, err = s.Lookup(t.Context(), freshet.Ref{Key: "own"})
+		return err == nil
+	})
+	if found.Entry != nil {
+		t.Error("what this process has invalidated is served")
+	}
+	awaitHere(t, "the other process to notice", func() bool {
+		found, err := s.Lookup(t.Context(), freshet.Ref{Key: "others"})
+		return err == nil && found.Entry == nil
+	})
+	if found, err := s.Lookup(t.Context(), freshet.Ref{Key: "kept"}); err != nil || found.Entry == nil || found.Stamp.Incarnation != before.Incarnation {
+		t.Errorf("what nobody has invalidated is gone: %+v, %v", found, err)
+	}
+	if found := stampOf(t, openQuiet(t, &o), "kept"); found.Incarnation == before.Incarnation {
+		t.Error("a new process goes on with what nobody can have repeated for it")
+	}
+}
+
+func TestJournal(t *testing.T) {
+	var j journal
+	j.add([]freshet.Target{freshet.Key("a"), freshet.Key("a"), freshet.Tag("t")})
+	now := time.Now()
+	j.age(now)
+	if got := j.targets(); len(got) != 2 {
+		t.Errorf("remembers %v", got)
+	}
+	j.age(now.Add(journalKept + time.Second))
+	if got := j.targets(); len(got) != 2 {
+		t.Errorf("after a minute it remembers %v", got)
+	}
+	j.age(now.Add(2*journalKept + 2*time.Second))
+	if got := j.targets(); len(got) != 0 {
+		t.Errorf("after two minutes it remembers %v", got)
+	}
+	for i := range mostRemembered {
+		j.add([]freshet.Target{freshet.Key(fmt.Sprint("k", i))})
+	}
+	got := make(map[freshet.Target]bool)
+	for _, target := range j.targets() {
+		got[target] = true
+	}
+	if len(got) > mostRemembered || !got[freshet.All()] {
+		t.Errorf("of %d it remembers %d, and everything: %v", mostRemembered, len(got), got[freshet.All()])
+	}
+}
