@@ -73,7 +73,7 @@ func TestFenceSurvivesLoss(t *testing.T) {
 			server := redistest.Start(t)
 			s := settled(t, server, time.Hour, nil)
 			reader := openHere(t, server)
-			drop(t, s, freshet.Key("k").FenceFor(freshet.MaxFence), freshet.Tag("t").FenceFor(time.Minute))
+			drop(t, s, freshet.Key("k").FenceFor(freshet.MaxFence))
 			stampOf(t, reader, "k")
 			die(s)
 			if _, err := server.Do(lose...); err != nil {

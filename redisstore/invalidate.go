@@ -81,6 +81,8 @@ func (s *Store) invalidate(ctx context.Context, targets []freshet.Target, home *
 	if len(errs) > 0 {
 		return 0, failed("invalidate", errors.Join(errs...))
 	}
+	// After the call: it may have begun an incarnation, which then lacks no fence.
+	s.layout.birth.fenced(longestFence(targets).Microseconds())
 	if sweep {
 		s.sweeps.request()
 	}

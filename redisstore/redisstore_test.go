@@ -165,6 +165,7 @@ func (h *harness) suite(partitioned bool) storetest.Harness {
 			h.known[s] = started{options, servers}
 			return s
 		},
+		OpenBrief: h.openBrief,
 		Peer: func(t testing.TB, first freshet.Store) freshet.Store {
 			s := openWith(t, h.known[first].options)
 			h.known[s] = h.known[first]
@@ -186,6 +187,34 @@ func (h *harness) suite(partitioned bool) storetest.Harness {
 		Corrupt: h.corrupt,
 		Kill:    func(_ testing.TB, s freshet.Store) { s.Close() },
 	}
+}
+
+// openBrief opens a store whose intents, and those of its peers, fall due soon. A
+// new incarnation clears itself after that time; nothing of it is left on record.
+func (h *harness) openBrief(t testing.TB) freshet.Store {
+	options, servers := h.start(t)
+	brief := func(o *redisstore.Options) { options(o); o.IntentDeadline = 2 * time.Second }
+	s := openWith(t, brief)
+	invalidate(t, s, freshet.All())
+	client, err := s.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefixes := []string{"", "shop:"}
+	if len(servers) > 1 {
+		prefixes = nil
+		for i := range 64 {
+			prefixes = append(prefixes, fmt.Sprintf("{%d}:", i))
+		}
+	}
+	for _, prefix := range prefixes {
+		remove := client.B().Zremrangebyscore().Key(prefix + "freshet#wi").Min("-inf").Max("(inf").Build()
+		if err := client.Do(t.Context(), remove).Error(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.known[s] = started{brief, servers}
+	return s
 }
 
 func (h *harness) forget(t testing.TB, s freshet.Store, glob string) {

@@ -28,15 +28,19 @@ type fakeData struct {
 	entries map[freshet.Ref]*freshet.Entry
 	bans    ban.Map
 	leases  map[freshet.Ref]*fakeLease
+	fences  map[freshet.Target]fakeFence
+	longest time.Duration // of all fences
+	intents []*fakeIntent
 }
 
 func fakeHarness(defect string) Harness {
+	open := func(testing.TB) freshet.Store {
+		d := &fakeData{defect: defect, stamp: freshet.Stamp{Incarnation: 1}, fences: make(map[freshet.Target]fakeFence)}
+		d.clear()
+		return &fakeStore{d, make(chan struct{})}
+	}
 	return Harness{
-		Open: func(testing.TB) freshet.Store {
-			d := &fakeData{defect: defect, stamp: freshet.Stamp{Incarnation: 1}}
-			d.clear()
-			return &fakeStore{d, make(chan struct{})}
-		},
+		Open: open, OpenBrief: open,
 		Peer: func(_ testing.TB, first freshet.Store) freshet.Store {
 			return &fakeStore{first.(*fakeStore).fakeData, make(chan struct{})}
 		},
@@ -63,6 +67,10 @@ func (d *fakeData) lose(entries bool) {
 	if d.defect != "keeps its incarnation" {
 		d.stamp.Incarnation++
 	}
+	clear(d.fences)
+	if d.longest > 0 && d.defect != "loses fences" {
+		d.fence(freshet.All().FenceFor(d.longest))
+	}
 }
 
 // A corrupt entry is one without a time to live; entries are immutable.
@@ -77,6 +85,8 @@ func (d *fakeData) corrupt(ref freshet.Ref) {
 func (s *fakeStore) Lookup(ctx context.Context, ref freshet.Ref) (freshet.Found, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.carryOut()
+	s.endFences()
 	e := s.entries[ref]
 	found := freshet.Found{Stamp: s.stamp}
 	switch {
@@ -128,6 +138,9 @@ func (s *fakeStore) Fill(ctx context.Context, ref freshet.Ref, stamp freshet.Sta
 	if old != nil && old.TTL == 0 && s.defect == "does not heal" {
 		return freshet.Stored, nil
 	}
+	if s.fenced(ref.Key, e.Tags, stamp) {
+		return freshet.Fenced, nil
+	}
 	e.Stamp = stamp
 	s.entries[ref] = e
 	return freshet.Stored, nil
@@ -148,13 +161,20 @@ func (s *fakeStore) Invalidate(ctx context.Context, targets []freshet.Target) (f
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
-	s.stamp.Version++
+	return s.ban(targets)
+}
+
+func (d *fakeData) ban(targets []freshet.Target) (freshet.Version, error) {
+	d.stamp.Version++
 	for _, t := range targets {
-		if err := s.bans.Add(t.Member(), uint64(s.stamp.Version)); err != nil {
+		if err := d.bans.Add(t.Member(), uint64(d.stamp.Version)); err != nil {
 			return 0, err
 		}
+		if t.Fence > 0 {
+			d.fence(t)
+		}
 	}
-	return s.stamp.Version, nil
+	return d.stamp.Version, nil
 }
 
 func (s *fakeStore) Valid(ctx context.Context, ref freshet.Ref, tags []string, stamp freshet.Stamp) (bool, error) {

@@ -74,12 +74,14 @@ end
 
 -- fence refuses what member covers, and is loaded under a stamp of less than us
 -- after the version, to be stored. The version follows the clock as long as there
--- is a fence (claim.lua), so that it ends.
+-- is a fence (claim.lua), so that it ends. Every process is to learn of it, of those
+-- over keys too: it has to be made up for if it is lost.
 local function fence(c, key, member, us)
 	local ends = c.version + us
 	redis.call('ZADD', key, 'GT', whole(ends), '~' .. member)
 	c.fenced = math.max(c.fenced, ends)
 	c.longest = math.max(c.longest, us)
+	c.ban = c.version
 end
 
 -- ensure returns the control record, of a new incarnation when something of the
