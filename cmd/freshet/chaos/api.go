@@ -23,6 +23,7 @@ type apiCommand struct {
 	Pauses  float64       `help:"Share of the handlers that pause."`
 	Longest time.Duration `help:"The longest pause."`
 	Without string        `help:"The guard to do without."`
+	Refuse  bool          `help:"Refuse writes that cannot be put on record."`
 }
 
 // Run serves.
@@ -43,7 +44,7 @@ func (c *apiCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = cache.Close(context.Background()) }()
-	h, err := api.New(db, cache, c.Name, api.Pauses{Share: c.Pauses, Longest: c.Longest})
+	h, err := api.New(db, cache, c.Name, api.Pauses{Share: c.Pauses, Longest: c.Longest}, c.Without == "intent")
 	if err != nil {
 		return err
 	}
@@ -66,5 +67,5 @@ func (c *apiCommand) cache(ctx context.Context, log *slog.Logger) (*freshet.Cach
 	if err != nil {
 		return nil, err
 	}
-	return freshet.New(api.Without(c.Without, store), &freshet.Options{Logger: log})
+	return freshet.New(api.Without(c.Without, store), &freshet.Options{Logger: log, RefuseWrites: c.Refuse})
 }

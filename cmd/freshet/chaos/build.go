@@ -28,22 +28,14 @@ func build(ctx context.Context, dir string, patches []patch) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("run this in the repository: %w", err)
 	}
+	texts, err := patched(root, patches)
+	if err != nil {
+		return "", err
+	}
 	replace := make(map[string]string)
-	for i, p := range patches {
-		path := filepath.Join(root, filepath.FromSlash(p.file))
-		from := path
-		if patched, ok := replace[path]; ok {
-			from = patched
-		}
-		text, err := os.ReadFile(from)
-		if err != nil {
-			return "", err
-		}
-		if n := strings.Count(string(text), p.old); n != 1 {
-			return "", fmt.Errorf("the patch of %s no longer fits: %q is in it %d times", p.file, p.old, n)
-		}
-		replace[path] = filepath.Join(dir, fmt.Sprintf("%d-%s", i, filepath.Base(p.file)))
-		if err := os.WriteFile(replace[path], []byte(strings.Replace(string(text), p.old, p.new, 1)), 0o600); err != nil {
+	for path, text := range texts {
+		replace[path] = filepath.Join(dir, fmt.Sprintf("%d-%s", len(replace), filepath.Base(path)))
+		if err := os.WriteFile(replace[path], []byte(text), 0o600); err != nil {
 			return "", err
 		}
 	}
@@ -57,6 +49,26 @@ func build(ctx context.Context, dir string, patches []patch) (string, error) {
 	}
 	_, err = goOutput(ctx, "build", "-overlay", list, "-o", program, "github.com/freshet-dev/freshet/cmd/freshet/chaos")
 	return program, err
+}
+
+// patched returns the texts of the files under root that patches change, by path.
+func patched(root string, patches []patch) (map[string]string, error) {
+	texts := make(map[string]string)
+	for _, p := range patches {
+		path := filepath.Join(root, filepath.FromSlash(p.file))
+		if _, ok := texts[path]; !ok {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return nil, err
+			}
+			texts[path] = string(text)
+		}
+		if n := strings.Count(texts[path], p.old); n != 1 {
+			return nil, fmt.Errorf("the patch of %s no longer fits: %q is in it %d times", p.file, p.old, n)
+		}
+		texts[path] = strings.Replace(texts[path], p.old, p.new, 1)
+	}
+	return texts, nil
 }
 
 func goOutput(ctx context.Context, args ...string) (string, error) {

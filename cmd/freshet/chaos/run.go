@@ -33,6 +33,7 @@ type runCommand struct {
 	Slow      float64       `default:"0.08" placeholder:"SHARE" help:"Share of the handlers that pause after reading, or between commit and answer."`
 	Longest   time.Duration `default:"400ms" placeholder:"D" help:"The longest of these pauses."`
 	Deadline  time.Duration `default:"2s" placeholder:"D" help:"The deadline of write intents."`
+	Refuse    bool          `help:"Have writes refused that cannot be put on record (Options.RefuseWrites)."`
 	Without   string        `placeholder:"GUARD" help:"Do without one guard, to see that it is needed."`
 	Controls  bool          `help:"Do without one guard after the other, and tell what each run finds."`
 	Quiet     bool          `help:"Do not tell what is done, only the outcome."`
@@ -133,7 +134,7 @@ func (r *run) set(ctx context.Context) (err error) {
 	r.injector = &fault.Injector{Fleet: r.fleet, Redis: r.redis, Log: r.log}
 	r.report.Around = r.injector.Around
 	r.traffic = &traffic.Traffic{
-		Layout: rows, Fleet: r.fleet, Ledger: r.ledger, Report: r.report, Pause: r.Pause, Aborts: r.Faults != "none", Rest: 2 * r.bound(),
+		Layout: rows, Fleet: r.fleet, Ledger: r.ledger, Report: r.report, Pause: r.Pause, Aborts: r.Faults != "none", Rest: 2 * r.bound(), MayRefuse: r.Refuse,
 	}
 	return r.fleet.Start(r.Processes, r.dir)
 }
@@ -155,7 +156,8 @@ func (r *run) bound() time.Duration { return r.Deadline + 6*time.Second }
 // command returns the command of an API process.
 func (r *run) command(program, life string) *exec.Cmd {
 	cmd := exec.Command(program, "api", "--name", life, "--db", r.database(),
-		fmt.Sprintf("--pauses=%g", r.Slow), "--longest", r.Longest.String(), "--without", r.Without)
+		fmt.Sprintf("--pauses=%g", r.Slow), "--longest", r.Longest.String(), "--without", r.Without,
+		fmt.Sprintf("--refuse=%t", r.Refuse))
 	cmd.Env = append(os.Environ(), r.redis.Env...)
 	cmd.Env = append(cmd.Env, "REDIS_CACHE_INTENT_DEADLINE="+r.Deadline.String())
 	if os.Getenv("REDIS_CACHE_SOCKET_TIMEOUT") == "" {

@@ -18,16 +18,18 @@ type Server struct {
 	mux    *http.ServeMux
 }
 
-// New returns the API of one process. name is told in the answers it makes.
-func New(db *DB, cache *freshet.Cache, name string, pauses Pauses) (*Server, error) {
+// New returns the API of one process. name is told in the answers it makes;
+// noIntent switches write intents off in all rules.
+func New(db *DB, cache *freshet.Cache, name string, pauses Pauses, noIntent bool) (*Server, error) {
 	s := &Server{db: db, cache: cache, name: name, pauses: pauses, mux: http.NewServeMux()}
-	for _, r := range append(s.reads(), s.writes()...) {
+	for _, r := range append(s.reads(), s.writes(noIntent)...) {
 		if err := cache.Handle(s.mux, r.pattern, r.rule, r.handler); err != nil {
 			return nil, err
 		}
 	}
 	// Not behind a rule: the cache is used inside the handler.
 	s.mux.HandleFunc("GET /orgs/{org}/report", s.report)
+	s.mux.HandleFunc("POST /orgs/{org}/items/{id}/job", s.job)
 	return s, nil
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/freshet-dev/freshet/redisstore"
 )
 
-// Without returns the store with one guard taken away: "stamp", "flight" or
-// "intent"; with any other name, the store as it is. The guards are not switched
+// Without returns the store with one guard taken away, "stamp" or "flight"; with
+// any other name, the store as it is. The guards are not switched
 // off in the store, which has no such switches, but got round from outside.
 func Without(guard string, s *redisstore.Store) freshet.Store {
 	switch guard {
@@ -16,8 +16,6 @@ func Without(guard string, s *redisstore.Store) freshet.Store {
 		return lateStamp{s}
 	case "flight":
 		return alwaysValid{s}
-	case "intent":
-		return noIntents{s, s}
 	}
 	return s
 }
@@ -39,10 +37,4 @@ type alwaysValid struct{ *redisstore.Store }
 
 func (alwaysValid) Valid(context.Context, freshet.Ref, []string, freshet.Stamp) (bool, error) {
 	return true, nil
-}
-
-// noIntents is a store that cannot put anything on record.
-type noIntents struct {
-	freshet.Store
-	freshet.Leaser
 }

@@ -83,7 +83,7 @@ type reply struct {
 	begun  time.Time
 	ended  time.Time
 	status int
-	cached string // Cache-Status
+	cached string // Cache-Status, or what a job says instead
 	body   []byte
 	err    error
 	// excused says that the process was killed, frozen or thawed meanwhile.
@@ -126,7 +126,8 @@ func (r *reply) exchange(method, path, caller, mode string) error {
 		return err
 	}
 	defer w.Body.Close()
-	r.status, r.cached = w.StatusCode, strings.Join(w.Header.Values("Cache-Status"), ", ")
+	r.status = w.StatusCode
+	r.cached = strings.Join(append(w.Header.Values("Cache-Status"), w.Header.Values(api.JobHeader)...), ", ")
 	r.body, err = io.ReadAll(w.Body)
 	return err
 }

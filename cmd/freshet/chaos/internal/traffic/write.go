@@ -28,8 +28,10 @@ func (t *Traffic) choose() change {
 		return change{"put", http.MethodPut, path, "", row}
 	case p < 570:
 		return change{"delete", http.MethodDelete, path, "", row}
-	case p < 850:
+	case p < 750:
 		return change{"touch", http.MethodPost, path + "/touch", "", row}
+	case p < 850:
+		return change{"job", http.MethodPost, path + "/job", "", row}
 	case p < 930:
 		return change{"refuse", http.MethodPut, path, api.Refuse, nil}
 	case p < 931:
