@@ -131,11 +131,12 @@ func (r *run) set(ctx context.Context) (err error) {
 		Command: func(life string) *exec.Cmd { return r.command(program, life) },
 		Crashed: func(life string) { r.report.Violation("crash", "%s has ended by itself", life) },
 	}
-	r.injector = &fault.Injector{Fleet: r.fleet, Redis: r.redis, Log: r.log}
-	r.report.Around = r.injector.Around
 	r.traffic = &traffic.Traffic{
-		Layout: rows, Fleet: r.fleet, Ledger: r.ledger, Report: r.report, Pause: r.Pause, Aborts: r.Faults != "none", Rest: 2 * r.bound(), MayRefuse: r.Refuse,
+		Layout: rows, Fleet: r.fleet, Ledger: r.ledger, Report: r.report,
+		Pause: r.Pause, Aborts: r.Faults != "none", Rest: 2 * r.bound(), MayRefuse: r.Refuse,
 	}
+	r.injector = &fault.Injector{Fleet: r.fleet, Redis: r.redis, Die: r.traffic.Die, Log: r.log}
+	r.report.Around = r.injector.Around
 	return r.fleet.Start(r.Processes, r.dir)
 }
 

@@ -47,6 +47,7 @@ func (r *run) summary(w io.Writer) {
 	longest := r.ledger.Longest()
 	line("longest delay", "%v after a write's process was killed; %v of any change, outages included",
 		longest.Killed.Round(time.Millisecond), longest.Any.Round(time.Millisecond))
+	line("after dying at the commit", "%s until the old answers were gone", r.traffic.Deaths())
 	line("all fresh after the end", "%v", r.settled.Round(time.Millisecond))
 	found := r.report.Violations()
 	for _, k := range wrong {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -22,6 +23,7 @@ const (
 	Refuse = "refuse" // answer 409 and change nothing
 	Abort  = "abort"  // panic after the commit
 	Stream = "stream" // begin to answer before the commit
+	Die    = "die"    // kill the process right after the commit
 )
 
 // writes returns the routes that change rows. Each drops every view of what it
@@ -97,6 +99,16 @@ func targets(id, org int) []freshet.Target {
 	}
 }
 
+// die ends this process as kill -9 does: nothing that is deferred or registered is
+// run.
+func die() {
+	self, err := os.FindProcess(os.Getpid())
+	if err == nil {
+		_ = self.Kill()
+	}
+	select {}
+}
+
 // write runs change, and pauses between its commit and the answer: a process that
 // is killed then has changed its data and invalidated nothing yet.
 func (s *Server) write(change func(context.Context, *http.Request) ([]Row, error)) http.HandlerFunc {
@@ -111,6 +123,9 @@ func (s *Server) write(change func(context.Context, *http.Request) ([]Row, error
 			_ = http.NewResponseController(w).Flush()
 		}
 		rows, err := change(detached(r), r)
+		if mode == Die {
+			die()
+		}
 		// More often than reads: there are fewer of them, and what matters is
 		// that something dies meanwhile.
 		Pauses{min(1, 3*s.pauses.Share), s.pauses.Longest}.pause()

@@ -13,6 +13,7 @@ import (
 func catalogue() []fault {
 	return append([]fault{
 		{name: "api-kill", run: apiKill},
+		{name: "api-die", run: apiDie},
 		{name: "api-freeze", run: apiFreeze},
 		{name: "flushall", run: onMaster("FLUSHALL")},
 		{name: "flushdb", run: onMaster("FLUSHDB")},
@@ -33,6 +34,12 @@ func catalogue() []fault {
 
 func apiKill(ctx context.Context, a *Attack) (string, error) {
 	return a.Fleet.Kill(ctx, a.rand, a.length)
+}
+
+// apiDie kills a process between a commit and its invalidation, which chance seldom
+// does.
+func apiDie(ctx context.Context, a *Attack) (string, error) {
+	return a.Fleet.Die(ctx, a.rand, a.length, a.Die)
 }
 
 func apiFreeze(ctx context.Context, a *Attack) (string, error) {

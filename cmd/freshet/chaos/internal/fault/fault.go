@@ -52,6 +52,8 @@ func (a *Attack) wait(ctx context.Context, d time.Duration) {
 type Injector struct {
 	Fleet *fleet.Fleet
 	Redis *Redis
+	// Die makes a change by which a process dies right after its commit.
+	Die func(*fleet.Life)
 	// Log is told what begins and ends.
 	Log func(format string, args ...any)
 

@@ -58,7 +58,7 @@ func TestChoose(t *testing.T) {
 	tests := []struct {
 		names, topology, want string
 	}{
-		{"api", "standalone", "api-kill api-freeze"},
+		{"api", "standalone", "api-kill api-die api-freeze"},
 		{"flushall,reshard", "cluster", "flushall reshard"},
 		{"flushall,reshard", "standalone", "flushall"},
 		{"none", "standalone", ""},

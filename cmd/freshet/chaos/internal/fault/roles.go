@@ -118,23 +118,48 @@ func replicaKill(ctx context.Context, a *Attack) (string, error) {
 	return s.Addr, a.Redis.settle()
 }
 
-// slotsMoved is how many slots a resharding moves, those with keys first.
-const slotsMoved = 8
+// The cache spreads its keys over so many slots of a Cluster; a resharding moves
+// some of these.
+const (
+	partitions = 64
+	slotsMoved = 8
+)
 
-// reshard moves slots from one master to another, and back.
+// reshard moves slots with their keys from one master to another, and back.
 func reshard(ctx context.Context, a *Attack) (string, error) {
 	masters, err := a.Redis.masters()
 	if err != nil || len(masters) < 2 {
 		return "", err
 	}
-	a.rand.Shuffle(len(masters), func(i, j int) { masters[i], masters[j] = masters[j], masters[i] })
-	from, to := masters[0], masters[1]
-	moved, err := a.Redis.cluster.MoveSlots(from, to, slotsMoved)
+	to := masters[a.rand.IntN(len(masters))]
+	home := make(map[int]*redistest.Server)
+	for range slotsMoved {
+		slot := redistest.Slot(fmt.Sprintf("{%d}", a.rand.IntN(partitions)))
+		owner, unowned := a.Redis.cluster.Owner(slot)
+		if unowned != nil || owner == to {
+			continue
+		}
+		home[slot] = owner
+		if err = a.move(ctx, slot, to); err != nil {
+			break
+		}
+	}
 	a.hold(ctx)
-	for _, slot := range moved {
-		if back := a.Redis.cluster.MoveSlot(slot, from); back != nil && err == nil {
+	for slot, owner := range home {
+		if back := a.move(ctx, slot, owner); err == nil {
 			err = back
 		}
 	}
-	return fmt.Sprintf("%s to %s and back, slots %v", from.Addr, to.Addr, moved), err
+	return fmt.Sprintf("%d slots to %s and back", len(home), to.Addr), err
+}
+
+// move moves a slot. Other faults may cut it off half-way, and it is resumed.
+func (a *Attack) move(ctx context.Context, slot int, to *redistest.Server) (err error) {
+	for range 10 {
+		if err = a.Redis.cluster.MoveSlot(slot, to); err == nil || ctx.Err() != nil {
+			return err
+		}
+		a.wait(ctx, 200*time.Millisecond)
+	}
+	return err
 }

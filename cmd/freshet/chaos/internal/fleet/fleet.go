@@ -118,6 +118,23 @@ func (f *Fleet) Kill(ctx context.Context, r *rand.Rand, d time.Duration) (victim
 	return l.Name, f.live(m)
 }
 
+// Die has a process end itself, by what last does to it, and starts it again after
+// d. The last process that runs is spared.
+func (f *Fleet) Die(ctx context.Context, r *rand.Rand, d time.Duration, last func(*Life)) (victim string, err error) {
+	m := f.victim(r)
+	if m == nil {
+		return "", nil
+	}
+	defer m.attacked.Unlock()
+	l := m.life.Load()
+	l.ended.Store(true)
+	l.signals.Add(1)
+	last(l)
+	l.kill()
+	wait(ctx, d)
+	return l.Name, f.live(m)
+}
+
 // Freeze stops a process for d. The last one that runs is spared.
 func (f *Fleet) Freeze(ctx context.Context, r *rand.Rand, d time.Duration) (victim string, err error) {
 	m := f.victim(r)

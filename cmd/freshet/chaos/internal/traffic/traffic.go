@@ -43,8 +43,10 @@ type Traffic struct {
 	views map[string][]api.View // by kind
 	kinds []string
 
-	mu      sync.Mutex
-	resting map[int]time.Time // rows, until when
+	watching sync.WaitGroup
+	mu       sync.Mutex
+	resting  map[int]time.Time // rows, until when
+	deaths   []time.Duration
 }
 
 // Run sends requests until ctx ends: so many clients read, and so many write. It
@@ -63,6 +65,7 @@ func (t *Traffic) Run(ctx context.Context, readers, writers int) {
 		clients.Go(func() { t.repeat(ctx, t.write, 12*t.Pause) })
 	}
 	clients.Wait()
+	t.watching.Wait()
 }
 
 func (t *Traffic) repeat(ctx context.Context, once func(*fleet.Life), pause time.Duration) {
