@@ -4,7 +4,7 @@ FUZZTIME ?= 30s
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench fuzz model redis cover
+.PHONY: help run test check bench fuzz model chaos redis cover
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,9 @@ fuzz: ## run each fuzz target for FUZZTIME (default 30s)
 
 model: ## search the larger models of the protocol, a few minutes at most (docs/model.md)
 	@go test -count=1 -v -run 'TestModel|TestControls' ./internal/model -large
+
+chaos: ## attack processes of an API over real Redis (ARGS="--topology cluster --duration 10m", ARGS=--help)
+	@scripts/chaos $(ARGS)
 
 redis: ## start a throw-away Redis on 127.0.0.1:6379, until Ctrl-C
 	@scripts/install-redis

@@ -18,7 +18,7 @@ var owners = map[string][]string{
 }
 
 // testRooms help to test. Nothing that ships imports them.
-var testRooms = []string{"storetest", "internal/redistest"}
+var testRooms = []string{"storetest", "internal/redistest", "cmd/freshet/chaos"}
 
 // emptyNames say nothing about what is inside.
 var emptyNames = []string{"util", "utils", "common", "types", "helpers", "pkg"}
