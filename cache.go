@@ -28,6 +28,14 @@ type Options struct {
 	// be quick and may run concurrently. Default: none.
 	Observe func(Event)
 
+	// RefuseWrites answers a write with 503 and Retry-After, and does not run its
+	// handler, when what it invalidates cannot be put on record ([Intender]): for
+	// those to whom an entry that may outlive a change is worse than a change
+	// that has to wait. Default: the write is made, and if this process dies
+	// before it has told the store, entries from before it live until their TTL.
+	// On a store that is no Intender nothing is refused.
+	RefuseWrites bool
+
 	// Disabled makes a cache that does nothing: every request reaches its
 	// handler. It needs no store.
 	Disabled bool
@@ -42,6 +50,7 @@ type Cache struct {
 	store   Store
 	guard   *guard
 	flights flight.Group[moment, *Entry]
+	batches flight.Group[moment, *Entry] // of the loads while the store cannot be asked
 	types   typeid.Names
 }
 
@@ -87,27 +96,25 @@ func (c *Cache) Store() Store { return c.store }
 // invalidation is retried in the background until the store has taken it, and
 // meanwhile this process does not serve what it covers.
 func (c *Cache) Invalidate(ctx context.Context, targets ...Target) (Version, error) {
-	for _, t := range targets {
-		if err := t.check(); err != nil {
-			return 0, err
-		}
+	if err := check(targets); err != nil {
+		return 0, err
 	}
 	if c.options.Disabled {
 		return 0, nil
 	}
-	return c.drop(ctx, "", targets)
+	return c.drop(ctx, "", nil, owed.Distinct(targets, Target.outlasting))
 }
 
-// drop invalidates targets, if any, which are known to be good, for a rule. A
-// failure has been logged and is being retried.
-func (c *Cache) drop(ctx context.Context, rule string, targets []Target) (Version, error) {
+// drop invalidates targets, if any, which are known to be good and distinct, for a
+// rule. It ends r, unless that is nil. A failure has been logged and is being
+// retried.
+func (c *Cache) drop(ctx context.Context, rule string, r *record, targets []Target) (Version, error) {
 	if len(targets) == 0 {
 		return 0, nil
 	}
-	targets = owed.Distinct(targets)
 	start := time.Now()
 	// A client that goes away must not take the invalidation with it.
-	version, err := c.guard.invalidate(context.WithoutCancel(ctx), targets)
+	version, err := c.guard.Invalidate(context.WithoutCancel(ctx), r, targets)
 	c.observe(Event{Kind: EventInvalidate, Rule: rule, Targets: targets, Elapsed: time.Since(start), Err: err})
 	return version, err
 }
@@ -121,7 +128,7 @@ func (c *Cache) drop(ctx context.Context, rule string, targets []Target) (Versio
 // its end, since others may wait for the answer: the context has no deadline, and
 // is cancelled when nobody waits any more.
 func (c *Cache) Handler(rule Rule, h http.Handler) http.Handler {
-	p, err := compile(rule)
+	p, err := compile(rule, c.options.RefuseWrites)
 	if err != nil {
 		panic(err)
 	}
@@ -137,7 +144,7 @@ func (c *Cache) Handler(rule Rule, h http.Handler) http.Handler {
 // Middleware is [Cache.Handler] in the form that routers chain. It panics when
 // the rule is wrong.
 func (c *Cache) Middleware(rule Rule) func(http.Handler) http.Handler {
-	if err := rule.Validate(); err != nil {
+	if _, err := compile(rule, c.options.RefuseWrites); err != nil {
 		panic(err)
 	}
 	return func(h http.Handler) http.Handler { return c.Handler(rule, h) }
@@ -149,7 +156,7 @@ func (c *Cache) Middleware(rule Rule) func(http.Handler) http.Handler {
 // registered then. A pattern that mux itself refuses makes mux panic.
 func (c *Cache) Handle(mux interface{ Handle(string, http.Handler) }, pattern string, rule Rule, h http.Handler) error {
 	rule.Pattern = pattern
-	if err := rule.Validate(); err != nil {
+	if _, err := compile(rule, c.options.RefuseWrites); err != nil {
 		return err
 	}
 	mux.Handle(pattern, c.Handler(rule, h))

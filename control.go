@@ -2,9 +2,12 @@ package freshet
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/freshet-dev/freshet/internal/owed"
 )
 
 // Control lets a handler, or a function under [Load], decide about its own
@@ -16,6 +19,8 @@ type Control struct {
 	targets []Target
 	ttl     time.Duration
 	noStore bool
+	// join puts targets on record; nil outside of writes.
+	join func(targets []Target) error
 }
 
 type controlKey struct{}
@@ -67,27 +72,38 @@ func (c *Control) NoStore() {
 // Invalidate adds targets to what is invalidated when the handler has answered. In
 // a write, that is in one step with the rule's own targets, before the first byte
 // of the answer can reach the client, and not at all if its status is 4xx; in a
-// read or a load, it is when that has ended, whatever the status. A target that names nothing is left out and returned as an
-// error that is [ErrTarget].
+// read or a load, it is when that has ended, whatever the status.
+//
+// In a write the targets are on record when Invalidate returns ([Intender]): called
+// before the change is committed, it makes sure that they are invalidated even if
+// this process dies right after.
+//
+// A target that names nothing is left out and returned as an error that is
+// [ErrTarget]. Where [Options.RefuseWrites] is set, [ErrUnrecorded] says that the
+// change had better be rolled back; the targets are invalidated in any case.
 func (c *Control) Invalidate(targets ...Target) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var bad error
+	good, bad := make([]Target, 0, len(targets)), error(nil)
 	for _, t := range targets {
 		if err := t.check(); err != nil {
 			bad = err
 			continue
 		}
-		c.targets = append(c.targets, t)
+		good = append(good, t)
+	}
+	c.mu.Lock()
+	c.targets = append(c.targets, good...)
+	c.mu.Unlock()
+	if c.join != nil {
+		bad = errors.Join(bad, c.join(good))
 	}
 	return bad
 }
 
-// added returns the targets added so far.
+// added returns the targets added so far, each once.
 func (c *Control) added() []Target {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Clone(c.targets)
+	return owed.Distinct(c.targets, Target.outlasting)
 }
 
 // apply settles an entry's tags and TTL by what the handler has said. It

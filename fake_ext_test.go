@@ -269,6 +269,8 @@ func (d *diary) Write(p []byte) (int, error) {
 	return d.text.Write(p)
 }
 
+func (d *diary) logger() *slog.Logger { return slog.New(slog.NewTextHandler(d, nil)) }
+
 func (d *diary) observe(e freshet.Event) {
 	d.mu.Lock()
 	d.events = append(d.events, e)
@@ -314,7 +316,7 @@ func (d *diary) reasons(kind freshet.EventKind) (found []string) {
 func open(t testing.TB, store freshet.Store) (*freshet.Cache, *diary) {
 	t.Helper()
 	d := new(diary)
-	c, err := freshet.New(store, &freshet.Options{Logger: slog.New(slog.NewTextHandler(d, nil)), Observe: d.observe})
+	c, err := freshet.New(store, &freshet.Options{Logger: d.logger(), Observe: d.observe})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/freshet-dev/freshet/internal/capture"
 	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
 
@@ -14,6 +15,9 @@ import (
 type query struct {
 	Ref
 	identity Identity
+	// bypass is why the store could not be asked for the answer, which is then
+	// not stored either; empty if it could.
+	bypass string
 }
 
 // route is a handler behind a rule.
@@ -42,25 +46,26 @@ func (rt *route) read(w http.ResponseWriter, r *http.Request) {
 		rt.pass(w, r, "", why)
 		return
 	}
-	q := query{Ref{at.Key, at.Variant}, at.Identity}
+	q := query{Ref{at.Key, at.Variant}, at.Identity, ""}
 	start := time.Now()
 	found, err := c.guard.lookup(r.Context(), q.Ref)
-	if err != nil {
-		rt.pass(w, r, q.Key, trouble(err))
-		return
-	}
 	found = c.own(&q, found)
-	if found.Entry != nil {
-		rt.hit(w, r, q.Key, found.Entry, "", start)
+	switch {
+	case err != nil:
+		q.bypass = trouble(err)
+		c.observe(Event{Kind: EventBypass, Rule: rt.plan.Name, Key: q.Key, Reason: q.bypass})
+	case found.Entry != nil:
+		rt.hit(w, r, q.Key, found.Entry, nil, start)
 		return
+	default:
+		c.observe(Event{Kind: EventMiss, Rule: rt.plan.Name, Key: q.Key, Reason: found.Reason.String(), Elapsed: time.Since(start)})
 	}
-	c.observe(Event{Kind: EventMiss, Rule: rt.plan.Name, Key: q.Key, Reason: found.Reason.String(), Elapsed: time.Since(start)})
 	rt.miss(w, r, q, found, start)
 }
 
-// miss answers a read that the store has no entry for.
+// miss answers a read that the store has no entry for, or could not be asked for.
 func (rt *route) miss(w http.ResponseWriter, r *http.Request, q query, found Found, start time.Time) {
-	forwarded := forward(found.Reason)
+	status := q.forwarded(found.Reason)
 	tags, why := rt.plan.requests.TagsOf(r)
 	if r.Method == http.MethodHead {
 		// An answer without its body cannot be stored, and asking the handler
@@ -68,7 +73,8 @@ func (rt *route) miss(w http.ResponseWriter, r *http.Request, q query, found Fou
 		why = "head"
 	}
 	if why != "" {
-		rt.alone(w, r, rfc9111.Status{Forward: forwarded, Detail: []string{why}})
+		status.Detail = append(status.Detail, why)
+		rt.alone(w, r, status)
 		return
 	}
 	l := &load{route: rt, q: &q, tags: tags, reason: found.Reason, w: w, r: r}
@@ -81,20 +87,23 @@ func (rt *route) miss(w http.ResponseWriter, r *http.Request, q query, found Fou
 	case a.led:
 		l.out.FinishFor(r)
 	case a.entry == nil:
-		rt.alone(w, r, rfc9111.Status{Forward: forwarded, Detail: []string{"unshared"}})
+		status.Detail = append(status.Detail, "unshared")
+		rt.alone(w, r, status)
 	case a.hit:
-		rt.hit(w, r, q.Key, a.entry, "", start)
+		rt.hit(w, r, q.Key, a.entry, nil, start)
 	default:
-		rt.hit(w, r, q.Key, a.entry, forwarded, start)
+		status.Collapsed = true
+		rt.hit(w, r, q.Key, a.entry, &status, start)
 	}
 }
 
 // hit answers from an entry: a stored one, or one that another request has just
-// loaded; collapsed then says why this one was forwarded.
-func (rt *route) hit(w http.ResponseWriter, r *http.Request, key string, e *Entry, collapsed string, start time.Time) {
+// loaded; shared then says why this one was forwarded.
+func (rt *route) hit(w http.ResponseWriter, r *http.Request, key string, e *Entry, shared *rfc9111.Status, start time.Time) {
 	now := time.Now()
 	rt.cache.observe(Event{Kind: EventHit, Rule: rt.plan.Name, Key: key, Elapsed: now.Sub(start)})
-	serve(w, r, e, collapsed, now)
+	a := capture.Answer{Status: e.Status, Header: e.Header, Body: e.Body, Loaded: e.Loaded, TTL: e.TTL}
+	a.Serve(w, r, shared, now)
 }
 
 // pass sends a request that cannot be answered from the cache to its handler.
@@ -113,16 +122,21 @@ func (rt *route) alone(w http.ResponseWriter, r *http.Request, status rfc9111.St
 
 // drop invalidates targets, as [Cache.drop] does.
 func (rt *route) drop(ctx context.Context, targets []Target) error {
-	_, err := rt.cache.drop(ctx, rt.plan.Name, targets)
+	_, err := rt.cache.drop(ctx, rt.plan.Name, nil, targets)
 	return err
 }
 
-// forward returns the reason of a miss in the words of RFC 9211, section 2.2.
-func forward(r Reason) string {
-	if r == Absent || r == Unreadable {
-		return "uri-miss"
+// forwarded says why a request went on to its handler: reason is that of the miss,
+// in the words of RFC 9211, section 2.2.
+func (q *query) forwarded(reason Reason) rfc9111.Status {
+	switch {
+	case q.bypass != "":
+		return rfc9111.Status{Forward: "bypass", Detail: []string{q.bypass}}
+	case reason == Absent || reason == Unreadable:
+		return rfc9111.Status{Forward: "uri-miss"}
+	default:
+		return rfc9111.Status{Forward: "stale"}
 	}
-	return "stale"
 }
 
 // trouble says in Cache-Status why the store was not used.

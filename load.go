@@ -64,13 +64,14 @@ func (l *typed[T]) check(key string) error {
 func (l *typed[T]) get(ctx context.Context) (T, error) {
 	c, start := l.cache, time.Now()
 	found, err := c.guard.lookup(ctx, l.q.Ref)
-	if err != nil {
-		c.observe(Event{Kind: EventBypass, Key: l.q.Key, Reason: trouble(err), Err: err})
-		return l.alone(ctx)
-	}
 	found = c.own(&l.q, found)
-	if found.Entry == nil {
+	if err != nil {
+		l.q.bypass = trouble(err)
+		c.observe(Event{Kind: EventBypass, Key: l.q.Key, Reason: l.q.bypass, Err: err})
+	} else if found.Entry == nil {
 		c.observe(Event{Kind: EventMiss, Key: l.q.Key, Reason: found.Reason.String(), Elapsed: time.Since(start)})
+	}
+	if found.Entry == nil {
 		a, err := c.share(ctx, &l.q, nil, found, l.run)
 		if err != nil {
 			return l.value, err
@@ -99,7 +100,7 @@ func (l *typed[T]) cause(ctx context.Context) error {
 // alone runs load for this caller only.
 func (l *typed[T]) alone(ctx context.Context) (T, error) {
 	ctx, control := withControl(ctx)
-	defer func() { _, _ = l.cache.drop(ctx, "", control.added()) }()
+	defer func() { _, _ = l.cache.drop(ctx, "", nil, control.added()) }()
 	return l.load(ctx)
 }
 
@@ -107,7 +108,7 @@ func (l *typed[T]) alone(ctx context.Context) (T, error) {
 // entry if it may be shared.
 func (l *typed[T]) run(ctx context.Context, stamp Stamp, _ func()) *Entry {
 	ctx, control := withControl(ctx)
-	defer func() { _, _ = l.cache.drop(ctx, "", control.added()) }()
+	defer func() { _, _ = l.cache.drop(ctx, "", nil, control.added()) }()
 	if l.value, l.err = l.load(ctx); l.err != nil {
 		return nil
 	}

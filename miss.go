@@ -90,11 +90,12 @@ func (l *load) mark() {
 	if l.out.Sent == nil {
 		return // hijacked: there is no header
 	}
-	status := rfc9111.Status{Forward: forward(l.reason), Stored: l.fate == Stored.String()}
+	status := l.q.forwarded(l.reason)
+	status.Stored = l.fate == Stored.String()
 	if l.reason != Absent {
 		status.Detail = append(status.Detail, l.reason.String())
 	}
-	if !status.Stored {
+	if !status.Stored && l.fate != l.q.bypass {
 		status.Detail = append(status.Detail, l.fate)
 	}
 	l.out.Sent.Add("Cache-Status", status.String())

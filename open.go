@@ -6,7 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
+
+	"github.com/freshet-dev/freshet/internal/env"
+)
+
+// The variables that are about the cache itself. Those about a store are its own.
+const (
+	enabledVariable = "REDIS_CACHE_ENABLED"
+	refuseVariable  = "REDIS_CACHE_REFUSE_WRITES"
 )
 
 // ErrNoRedis says that there is no Redis here: none is configured, or the
@@ -25,7 +32,8 @@ type Opener func(ctx context.Context, log *slog.Logger) (Store, error)
 //
 // It is on Redis when a REDIS_CACHE_ variable names one and in process
 // otherwise. REDIS_CACHE_ENABLED=false switches caching off: every request
-// reaches its handler, and no store is opened. A setting that cannot be used is
+// reaches its handler, and no store is opened. REDIS_CACHE_REFUSE_WRITES goes before
+// Options.RefuseWrites. A setting that cannot be used is
 // an error; a Redis that cannot be reached is not, the cache then works without
 // it and connects in the background.
 func Open(ctx context.Context, o *Options, openers ...Opener) (*Cache, error) {
@@ -33,15 +41,17 @@ func Open(ctx context.Context, o *Options, openers ...Opener) (*Cache, error) {
 		o = &Options{}
 	}
 	log := o.logger()
-	on, err := enabled()
-	if err != nil {
+	on, err := env.Flag(enabledVariable, os.Getenv(enabledVariable), true)
+	refuse, bad := env.Flag(refuseVariable, os.Getenv(refuseVariable), o.RefuseWrites)
+	if err := errors.Join(err, bad); err != nil {
 		return nil, err
 	}
+	settings := *o
+	settings.RefuseWrites = refuse
 	if !on || o.Disabled {
 		log.Info("freshet: caching is switched off")
-		off := *o
-		off.Disabled = true
-		return New(nil, &off)
+		settings.Disabled = true
+		return New(nil, &settings)
 	}
 	for _, open := range openers {
 		store, err := open(ctx, log)
@@ -52,7 +62,7 @@ func Open(ctx context.Context, o *Options, openers ...Opener) (*Cache, error) {
 			return nil, err
 		}
 		log.Info("freshet: caching", "store", describe(store))
-		return New(store, o)
+		return New(store, &settings)
 	}
 	return nil, ErrNoRedis
 }
@@ -64,16 +74,4 @@ func describe(store Store) string {
 		return s.String()
 	}
 	return fmt.Sprintf("%T", store)
-}
-
-func enabled() (bool, error) {
-	text := os.Getenv("REDIS_CACHE_ENABLED")
-	switch strings.ToLower(text) {
-	case "", "true", "yes", "on", "1":
-		return true, nil
-	case "false", "no", "off", "0":
-		return false, nil
-	default:
-		return false, fmt.Errorf("freshet: REDIS_CACHE_ENABLED is %q: use true or false", text)
-	}
 }

@@ -84,6 +84,31 @@ func TestOpenSaysWhich(t *testing.T) {
 	wantLines(t, &d, `store="memory, at most 256 MiB"`, 1)
 }
 
+// TestOpenRefusesWrites: the environment goes before the options.
+func TestOpenRefusesWrites(t *testing.T) {
+	for _, tt := range []struct {
+		env  string
+		code bool
+		want int
+	}{{"", false, 200}, {"", true, 503}, {"true", false, 503}, {"false", true, 200}} {
+		t.Setenv("REDIS_CACHE_REFUSE_WRITES", tt.env)
+		s, calls := newIntents(t), 0
+		s.fail(errDown, "Intend")
+		c, err := freshet.Open(t.Context(), &freshet.Options{RefuseWrites: tt.code, Logger: slog.New(slog.DiscardHandler)}, opener(&calls, s, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close(t.Context())
+		if w := send(t.Context(), routed(c.Handler(list, text("x"))), "PUT", "/items/1"); w.Code != tt.want {
+			t.Errorf("%q and %v: status %d, want %d", tt.env, tt.code, w.Code, tt.want)
+		}
+	}
+	t.Setenv("REDIS_CACHE_REFUSE_WRITES", "perhaps")
+	if _, err := freshet.Open(t.Context(), nil); err == nil || !strings.Contains(err.Error(), `REDIS_CACHE_REFUSE_WRITES is "perhaps"`) {
+		t.Errorf("Open: %v", err)
+	}
+}
+
 func TestOpenWithNothing(t *testing.T) {
 	t.Setenv("REDIS_CACHE_ENABLED", "")
 	if _, err := freshet.Open(t.Context(), nil); !errors.Is(err, freshet.ErrNoRedis) {

@@ -1,7 +1,6 @@
 package freshet
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -53,6 +52,17 @@ type Rule struct {
 	InvalidateMatch []string
 	InvalidateTags  []string
 
+	// FenceFor fences everything that a write of this rule invalidates, for an
+	// origin that reads from replicas which lag behind by up to this long:
+	// [Target.FenceFor]. Default: no fence; at most [MaxFence].
+	FenceFor time.Duration
+
+	// NoIntent runs writes without putting on record beforehand what they are to
+	// invalidate ([Intender]). It saves a call to the store per write. A process
+	// that dies between the change and the invalidation then leaves entries from
+	// before the change, until their TTL.
+	NoIntent bool
+
 	// Query names the query parameters, beside those with a default, that the
 	// templates take values from. It is only read where Pattern is known, to
 	// tell a parameter from a misspelling.
@@ -94,8 +104,8 @@ type Rule struct {
 func CallerByHeader(name string) func(*http.Request) string { return resolve.CallerByHeader(name) }
 
 // ErrReadInvalidates is wrapped by the error of a rule that gives invalidation
-// lists to a route that only reads.
-var ErrReadInvalidates = errors.New("a route that only reads cannot invalidate: put the list on the route that writes")
+// lists, or what else only a write can use, to a route that only reads.
+var ErrReadInvalidates = resolve.ErrReadInvalidates
 
 // RuleError is a misconfiguration of one field of a rule.
 type RuleError struct {
@@ -115,6 +125,6 @@ func (e *RuleError) Unwrap() error { return e.Err }
 // Validate reports everything that is wrong with the rule as [RuleError]s joined
 // in one error, and nil when it can be registered.
 func (r Rule) Validate() error {
-	_, err := compile(r)
+	_, err := compile(r, false)
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/freshet-dev/freshet/internal/flight"
+	"github.com/freshet-dev/freshet/internal/lease"
 )
 
 // answer is what became of a shared load.
@@ -51,116 +52,83 @@ func (m moment) reaches(other moment) bool {
 // is asked: on boarding, by what is known of the answer, which is its key and
 // the rule's tags, and on landing by the tags that the handler has added.
 //
+// Where the store cannot be asked there is no stamp, and nobody knows what other
+// processes have invalidated. A request then shares only a load that begins after
+// it, which has seen all that had been invalidated when the request came.
+//
 // A load that asks for what it is itself loading, or for another answer under the
 // same key, would wait for itself: for its flight, or for its lease. It loads
 // alone.
-func (c *Cache) share(ctx context.Context, q *query, tags []string, found Found, load loader) (answer, error) {
-	if flight.Loading(ctx, [2]any{c, q.Ref}) {
+func (c *Cache) share(ctx context.Context, q *query, tags []string, found Found, load loader) (a answer, err error) {
+	// A look-up may also have failed for the end of ctx: nobody waits then.
+	if flight.Loading(ctx, [2]any{c, q.Ref}) || q.bypass != "" && ctx.Err() != nil {
 		return answer{}, nil
 	}
 	// Read before a load can begin, and after the request has: for the one who
 	// leads an owed invalidation may be missed, for the one who waits none is.
-	now := moment{found.Stamp, c.guard.owed.Added()}
-	// The first failure may have been the leader's own trouble: one waiter takes
-	// over. After the second, each is on its own and none waits for the other.
-	for range 2 {
-		f, leader := c.flights.Enter(ctx, string(q.identity[:]), now, func(began moment) bool {
+	now := moment{found.Stamp, c.guard.Added()}
+	group, terms := &c.flights, flight.Terms[moment, *Entry]{
+		Admit: func(began moment) bool {
 			return began.reaches(now) || c.guard.valid(ctx, q.Ref, tags, began.Stamp)
-		})
-		switch {
-		case leader:
-			// Deferred, so that a panic or an abort lands the flight too.
-			defer f.End()
-			defer f.Land(nil, false)
-			a, ok := c.lead(f.Context(), q, tags, found, load, func(e *Entry) { f.Land(e, true) })
-			if !ok {
-				return answer{}, context.Cause(ctx)
-			}
-			return a, nil
-		case f == nil:
-			return answer{}, nil
-		}
-		e, ok, err := f.Wait(ctx)
-		switch {
-		case err != nil:
-			return answer{}, err
-		case ok && e == nil:
-			return answer{}, nil // it is not one to share
-		case ok && (f.Stamp().reaches(now) || slices.Equal(e.Tags, tags) || c.guard.valid(ctx, q.Ref, e.Tags, e.Stamp)):
-			return answer{entry: e}, nil
-		}
+		},
+		Accept: func(began moment, e *Entry) bool {
+			return e == nil || began.reaches(now) || slices.Equal(e.Tags, tags) || c.guard.valid(ctx, q.Ref, e.Tags, e.Stamp)
+		},
+		Lead: func(f *voyage) { a = c.lead(f, q, tags, found, load) },
 	}
-	return answer{}, nil
+	if q.bypass != "" {
+		group, terms = &c.batches, flight.Terms[moment, *Entry]{Lead: func(f *voyage) { a = c.leadNext(f, q, load) }}
+	}
+	e, led, err := group.Share(ctx, string(q.identity[:]), now, terms)
+	switch {
+	case !led:
+		a.entry = e
+	case a == answer{} && ctx.Err() != nil:
+		err = context.Cause(ctx) // everybody had gone before the load could begin
+	}
+	return a, err
 }
 
-// lead loads the answer, once no other process is doing so. ok is false if
-// everybody had gone before the load could begin.
-func (c *Cache) lead(ctx context.Context, q *query, tags []string, found Found, load loader, land func(*Entry)) (a answer, ok bool) {
-	lease, found, unfit := c.await(ctx, q, tags, found)
-	if unfit {
-		land(nil)
+// voyage is one load that requests share.
+type voyage = flight.Flight[moment, *Entry]
+
+// lead loads the answer, once no other process is doing so.
+func (c *Cache) lead(f *voyage, q *query, tags []string, found Found, load loader) answer {
+	ctx := f.Context()
+	source := lease.Source[Found]{
+		Lease: func(found Found) lease.Lease { return c.guard.lease(ctx, q.Ref, tags, found.Stamp) },
+		Look: func() (Found, error) {
+			found, err := c.guard.lookup(ctx, q.Ref)
+			return c.own(q, found), err
+		},
+		Hit: func(found Found) bool { return found.Entry != nil },
 	}
-	// After a panic the others should look again and take over, not give up.
-	shared := true
-	release := func() {
-		if lease != nil {
-			// The load's context may have ended with those who waited for it.
-			lease.Release(context.WithoutCancel(ctx), shared)
-			lease = nil
-		}
-	}
-	defer release()
-	if found.Entry != nil {
-		land(found.Entry)
-		return answer{entry: found.Entry, hit: true}, true
-	}
-	if ctx.Err() != nil {
-		return answer{}, false
-	}
-	e := load(flight.WithLoading(ctx, [2]any{c, q.Ref}), found.Stamp, func() {
-		shared = false
-		land(nil)
-		release()
+	found, loaded := source.Load(ctx, found, func() { f.Land(nil, true) }, func(found Found, early func()) bool {
+		e := load(flight.WithLoading(ctx, [2]any{c, q.Ref}), found.Stamp, early)
+		f.Land(e, true)
+		return e != nil
 	})
-	shared = e != nil
-	land(e)
-	return answer{led: true}, true
+	if !loaded && found.Entry != nil {
+		f.Land(found.Entry, true)
+	}
+	return answer{entry: found.Entry, hit: !loaded && found.Entry != nil, led: loaded}
 }
 
-// await waits while another process holds the lease on q, and returns either a
-// lease of this process, or what the other has stored, or neither. unfit says
-// that the other has found its answer unfit for sharing.
-func (c *Cache) await(ctx context.Context, q *query, tags []string, found Found) (lease Lease, _ Found, unfit bool) {
-	// Bounded, as share is: an answer that is never there to be found is not
-	// loaded by one process after another.
-	for range 3 {
-		lease = c.guard.lease(ctx, q.Ref, tags, found.Stamp)
-		if lease == nil {
-			return nil, found, false
-		}
-		shared := true
-		if !lease.Held() {
-			var err error
-			if shared, err = lease.Wait(ctx); err != nil {
-				return nil, found, false
-			}
-		}
-		// The holder looks again, too: another may have filled and released
-		// between the look from before and the lease.
-		// Without a new stamp the old one serves: it only makes the fill more
-		// likely to be refused.
-		again, err := c.guard.lookup(ctx, q.Ref)
-		if err == nil {
-			found = c.own(q, again)
-		}
-		switch {
-		case lease.Held():
-			return lease, found, false
-		case err != nil, found.Entry != nil, !shared:
-			return nil, found, !shared && found.Entry == nil
-		}
+// leadNext loads the answer without the store, after the load that is under way.
+func (c *Cache) leadNext(f *voyage, q *query, load loader) answer {
+	before, ok := f.Depart()
+	ctx, unfit := f.Context(), func() { f.Land(nil, true) }
+	switch {
+	case ctx.Err() != nil:
+		return answer{}
+	case ok && before == nil:
+		// Nor will this one be fit for sharing: all who have waited load at once,
+		// not one after the other.
+		unfit()
+		return answer{}
 	}
-	return nil, found, false
+	f.Land(load(flight.WithLoading(ctx, [2]any{c, q.Ref}), Stamp{}, unfit), true)
+	return answer{led: true}
 }
 
 // own turns an entry that was made for another request into a miss.
@@ -174,6 +142,9 @@ func (c *Cache) own(q *query, found Found) Found {
 // keep stores e for q, the result of a load under ctx. It returns what to show
 // in Cache-Status: "stored", or why not.
 func (c *Cache) keep(ctx context.Context, rule string, q *query, stamp Stamp, e *Entry) string {
+	if q.bypass != "" {
+		return q.bypass // and there is no stamp to store it under
+	}
 	if ctx.Err() != nil {
 		// Everybody has gone, and the load was told so: what it made of the
 		// data that it could no longer read may look like an answer.

@@ -201,7 +201,9 @@ type Intender interface {
 }
 
 // Intent is what is on record of one change. Its methods are called one at a
-// time, and none after Invalidate or Withdraw.
+// time, and none after Invalidate or Withdraw. One of these two is called in any
+// case, even while the store is left alone because it fails: ctx has ended then, and
+// all there is to do is to keep the record alive no longer.
 type Intent interface {
 	// Add puts more targets on record.
 	Add(ctx context.Context, targets []Target) error

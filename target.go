@@ -65,8 +65,15 @@ func All() Target { return Target{Kind: TargetAll} }
 // no glob syntax, separator, white space or control byte.
 func Escape(value string) string { return template.Escape(value) }
 
-// String returns the target as kind and value, for logs.
+// outlasting returns t with the longer fence of the two.
+func (t Target) outlasting(other Target) Target { return t.FenceFor(max(t.Fence, other.Fence)) }
+
+// String returns the target as kind and value, and its fence if it has one, for
+// logs.
 func (t Target) String() string {
+	if t.Fence != 0 {
+		return fmt.Sprintf("%v (fence %v)", t.FenceFor(0), t.Fence)
+	}
 	switch t.Kind {
 	case TargetKey:
 		return "key " + t.Value
@@ -80,7 +87,8 @@ func (t Target) String() string {
 }
 
 // Member returns the target's name in the ban history: what stores keep beside
-// the version. The form is part of the wire form (docs/keys.md).
+// the version. The fence is no part of it. The form is part of the wire form
+// (docs/keys.md).
 func (t Target) Member() string {
 	switch t.Kind {
 	case TargetKey:
@@ -101,16 +109,26 @@ const reserved = "#"
 // ErrTarget is wrapped by the error of a target that names nothing.
 var ErrTarget = errors.New("freshet: invalid target")
 
+// check returns the error of the first of targets that names nothing.
+func check(targets []Target) error {
+	for _, t := range targets {
+		if err := t.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (t Target) check() error {
 	switch {
 	case t.Kind > TargetAll:
 		return fmt.Errorf("%w: unknown kind %d", ErrTarget, t.Kind)
 	case t.Fence < 0 || t.Fence > MaxFence:
-		return fmt.Errorf("%w: %s: the fence of %v is out of range: use 0 to %v", ErrTarget, t, t.Fence, MaxFence)
+		return fmt.Errorf("%w: %s: the fence is out of range: use 0 to %v", ErrTarget, t, MaxFence)
 	case t.Kind == TargetAll:
 		return nil
 	case t.Value == "":
-		return fmt.Errorf("%w: %s is empty", ErrTarget, strings.TrimSpace(t.String()))
+		return fmt.Errorf("%w: %s is empty", ErrTarget, strings.TrimSpace(t.FenceFor(0).String()))
 	case t.Kind == TargetKey && strings.Contains(t.Value, reserved):
 		return fmt.Errorf("%w: key %q contains the reserved byte %s", ErrTarget, t.Value, reserved)
 	case t.Kind == TargetMatch:

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/freshet-dev/freshet"
+	"github.com/freshet-dev/freshet/internal/env"
 )
 
 // FromEnv opens a store by the variables REDIS_CACHE_*, see [OptionsFromEnv]. It
@@ -110,17 +111,11 @@ func (e *environment) positive(name string) int {
 }
 
 func (e *environment) flag(name string, absent bool) bool {
-	switch text := e.text(name); strings.ToLower(text) {
-	case "":
-		return absent
-	case "true", "yes", "on", "1":
-		return true
-	case "false", "no", "off", "0":
-		return false
-	default:
-		e.bad(name, text, "true or false")
-		return absent
+	on, err := env.Flag(variablePrefix+name, e.text(name), absent)
+	if err != nil {
+		e.errs = append(e.errs, err)
 	}
+	return on
 }
 
 // duration returns a duration above 0, or 0 when the variable is absent.

@@ -41,6 +41,10 @@ type Flight[S, R any] struct {
 	led     bool // the leader's own request still wants the answer
 	waiters int
 	landed  bool
+	// Of a flight by Gather: the load has begun, and before it the one of before,
+	// nil if there is none or it has landed.
+	departed bool
+	before   *Flight[S, R]
 	// result and ok are written before done is closed, read after.
 	result R
 	ok     bool
@@ -152,6 +156,11 @@ func (f *Flight[S, R]) change(apply func()) {
 	// a flight whose context is about to end. A newer one of the key stays.
 	if (f.landed || !wanted) && g.flights[f.key] == f {
 		delete(g.flights, f.key)
+		if f.before != nil && !f.before.landed {
+			// Nobody has waited for its turn. The load under way goes on, and
+			// who comes next waits for that again.
+			g.flights[f.key] = f.before
+		}
 	}
 	g.mu.Unlock()
 	if !wanted {

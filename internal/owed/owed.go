@@ -4,7 +4,6 @@
 package owed
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -13,16 +12,20 @@ import (
 
 // Target is an invalidation; Member is its name in a ban map.
 type Target interface {
-	comparable
 	// Member returns a member of a form that package ban knows.
 	Member() string
 }
+
+// Merge returns t so widened that it can stand for other too, which has the same
+// Member, or is covered by t's.
+type Merge[T Target] func(t, other T) T
 
 // Queue holds each target that is owed once. At most a fixed number is held:
 // beyond it, everything is owed, which covers them all. All methods may run
 // concurrently.
 type Queue[T Target] struct {
 	everything T
+	merge      Merge[T]
 	most       int
 
 	some  atomic.Bool   // something is owed
@@ -31,13 +34,19 @@ type Queue[T Target] struct {
 	bans  ban.Map       // what is owed covers
 
 	mu   sync.Mutex
-	owed map[T]uint64 // to the number of the latest Add that named it
+	owed map[string]debt[T] // by Member, so that a payment leaves no gap, see add
+}
+
+// debt is a target that is owed, with the number of the latest Add that named it.
+type debt[T Target] struct {
+	target T
+	number uint64
 }
 
 // New returns an empty queue of at most most targets. everything is the target
 // that covers all others.
-func New[T Target](everything T, most int) *Queue[T] {
-	return &Queue[T]{everything: everything, most: most, owed: make(map[T]uint64)}
+func New[T Target](everything T, merge Merge[T], most int) *Queue[T] {
+	return &Queue[T]{everything: everything, merge: merge, most: most, owed: make(map[string]debt[T])}
 }
 
 // Covers reports whether a target that is owed covers key or one of tags.
@@ -71,28 +80,45 @@ func (q *Queue[T]) Add(targets []T) (first bool) {
 	defer q.mu.Unlock()
 	first = len(q.owed) == 0
 	number := q.added.Add(1)
-	overflow := len(q.owed)+len(targets) > q.most
-	if overflow {
-		targets = []T{q.everything}
-	}
-	for _, t := range targets {
-		q.owed[t] = number
-		// A member that comes from a target has a form that the map knows.
-		_ = q.bans.Add(t.Member(), number)
+	if len(q.owed)+len(targets) > q.most {
+		q.keepEverything(targets, number)
+	} else {
+		for _, t := range targets {
+			q.add(t, number)
+		}
 	}
 	q.some.Store(true)
-	if overflow {
-		q.keepEverything()
-	}
 	return first
 }
 
-// keepEverything forgets what is owed beside everything; mu is held.
-func (q *Queue[T]) keepEverything() {
-	for t, n := range q.owed {
-		if t != q.everything {
-			delete(q.owed, t)
-			q.bans.Remove(t.Member(), n)
+// add owes t; mu is held. Two targets of one member are one debt: were they paid
+// one by one, the first payment would take the ban from the second.
+func (q *Queue[T]) add(t T, number uint64) {
+	member := t.Member()
+	if d, ok := q.owed[member]; ok {
+		t = q.merge(t, d.target)
+	}
+	q.owed[member] = debt[T]{t, number}
+	// A member that comes from a target has a form that the map knows.
+	_ = q.bans.Add(member, number)
+}
+
+// keepEverything owes everything in place of targets and of all that was owed
+// before; mu is held.
+func (q *Queue[T]) keepEverything(targets []T, number uint64) {
+	all := q.everything
+	for _, t := range targets {
+		all = q.merge(all, t)
+	}
+	for _, d := range q.owed {
+		all = q.merge(all, d.target)
+	}
+	// Owed before the others are forgotten, so that nothing is uncovered between.
+	q.add(all, number)
+	for member, d := range q.owed {
+		if member != all.Member() {
+			delete(q.owed, member)
+			q.bans.Remove(member, d.number)
 		}
 	}
 }
@@ -101,8 +127,8 @@ func (q *Queue[T]) keepEverything() {
 func (q *Queue[T]) Batch(most int) (targets []T, number uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for t := range q.owed {
-		if targets = append(targets, t); len(targets) == most {
+	for _, d := range q.owed {
+		if targets = append(targets, d.target); len(targets) == most {
 			break
 		}
 	}
@@ -118,9 +144,10 @@ func (q *Queue[T]) Pay(targets []T, number uint64) (last bool) {
 	// Counted before the bans go: who no longer finds one sees the new count.
 	q.paid.Add(1)
 	for _, t := range targets {
-		if n, ok := q.owed[t]; ok && n <= number {
-			delete(q.owed, t)
-			q.bans.Remove(t.Member(), n)
+		member := t.Member()
+		if d, ok := q.owed[member]; ok && d.number <= number {
+			delete(q.owed, member)
+			q.bans.Remove(member, d.number)
 		}
 	}
 	last = len(q.owed) == 0
@@ -128,12 +155,36 @@ func (q *Queue[T]) Pay(targets []T, number uint64) (last bool) {
 	return last
 }
 
-// Distinct returns targets without repeats, in their order.
-func Distinct[T comparable](targets []T) []T {
-	seen := make(map[T]bool, len(targets))
-	return slices.DeleteFunc(slices.Clone(targets), func(t T) bool {
-		again := seen[t]
-		seen[t] = true
-		return again
-	})
+// batch is how many targets Deliver hands over at a time.
+const batch = 500
+
+// Deliver hands take what is owed until nothing is, or take fails: its error is
+// returned. settled says that there was something, and that all of it is paid.
+func (q *Queue[T]) Deliver(take func(targets []T) error) (settled bool, err error) {
+	for {
+		targets, number := q.Batch(batch)
+		if len(targets) == 0 {
+			return settled, nil
+		}
+		if err := take(targets); err != nil {
+			return false, err
+		}
+		settled = q.Pay(targets, number)
+	}
+}
+
+// Distinct returns targets in their order, those of one Member merged into the
+// first of them.
+func Distinct[T Target](targets []T, merge Merge[T]) []T {
+	place := make(map[string]int, len(targets))
+	var distinct []T
+	for _, t := range targets {
+		if n, ok := place[t.Member()]; ok {
+			distinct[n] = merge(distinct[n], t)
+			continue
+		}
+		place[t.Member()] = len(distinct)
+		distinct = append(distinct, t)
+	}
+	return distinct
 }

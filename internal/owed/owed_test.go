@@ -1,11 +1,13 @@
 package owed
 
 import (
+	"errors"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/freshet-dev/freshet/internal/ban"
@@ -17,6 +19,9 @@ type target string
 func (t target) Member() string { return string(t) }
 
 const all = target(ban.All)
+
+// longest merges what has no fence.
+func longest(t, _ target) target { return t }
 
 func add(q *Queue[target], members ...string) bool {
 	targets := make([]target, len(members))
@@ -43,7 +48,7 @@ func TestCovers(t *testing.T) {
 		{"everything", ban.All, "a:1", nil, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			q := New(all, 10)
+			q := New(all, longest, 10)
 			if c.owed != "" {
 				add(q, c.owed)
 			}
@@ -62,7 +67,7 @@ func TestCovers(t *testing.T) {
 // TestAddedAgain: what is owed anew while it is being paid stands for a later
 // change, which the payment does not cover.
 func TestAddedAgain(t *testing.T) {
-	q := New(all, 10)
+	q := New(all, longest, 10)
 	add(q, "k:a", "k:b")
 	targets, number := q.Batch(10)
 	add(q, "k:a")
@@ -79,7 +84,7 @@ func TestAddedAgain(t *testing.T) {
 }
 
 func TestTransitions(t *testing.T) {
-	q := New(all, 10)
+	q := New(all, longest, 10)
 	if !add(q, "k:a") || add(q, "k:b") {
 		t.Error("only the first Add finds nothing owed")
 	}
@@ -95,7 +100,7 @@ func TestTransitions(t *testing.T) {
 }
 
 func TestCounts(t *testing.T) {
-	q := New(all, 10)
+	q := New(all, longest, 10)
 	add(q, "k:a")
 	add(q, "k:a")
 	targets, number := q.Batch(10)
@@ -110,7 +115,7 @@ func TestCounts(t *testing.T) {
 func TestOverflow(t *testing.T) {
 	for name, batch := range map[string]int{"one by one": 1, "in one": 50} {
 		t.Run(name, func(t *testing.T) {
-			q := New(all, 20)
+			q := New(all, longest, 20)
 			var members []string
 			for i := range 50 {
 				members = append(members, "t:"+strconv.Itoa(i))
@@ -135,7 +140,7 @@ func TestOverflow(t *testing.T) {
 // TestOverflowWhilePaying: a payment from before the overflow does not settle
 // what the overflow has put in its place.
 func TestOverflowWhilePaying(t *testing.T) {
-	q := New(all, 2)
+	q := New(all, longest, 2)
 	add(q, "k:a", "k:b")
 	targets, number := q.Batch(10)
 	add(q, "k:c")
@@ -150,7 +155,7 @@ func TestOverflowWhilePaying(t *testing.T) {
 // TestNoGap: at no moment between the first Add and the last Pay is a key that
 // is owed all along not covered, however the queue overflows meanwhile.
 func TestNoGap(t *testing.T) {
-	q := New(all, 3)
+	q := New(all, longest, 3)
 	add(q, "k:a")
 	var stop atomic.Bool
 	var gaps atomic.Int64
@@ -180,7 +185,7 @@ func TestNoGap(t *testing.T) {
 func TestModel(t *testing.T) {
 	names := []string{"k:a", "k:b", "t:a", "t:b", "p:a*", "p:*"}
 	rapid.Check(t, func(t *rapid.T) {
-		q, model := New(all, 100), map[string]bool{}
+		q, model := New(all, longest, 100), map[string]bool{}
 		batch, number, since := []target(nil), uint64(0), map[string]bool{}
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			switch rapid.IntRange(0, 2).Draw(t, "what") {
@@ -212,4 +217,96 @@ func TestModel(t *testing.T) {
 			}
 		}
 	})
+}
+
+// fenced is a target that differs from another of the same member.
+type fenced struct {
+	member string
+	fence  int
+}
+
+func (f fenced) Member() string { return f.member }
+
+func longer(f, other fenced) fenced { return fenced{f.member, max(f.fence, other.fence)} }
+
+// TestFences: two targets of one member are one debt, with the longer fence: paid
+// one by one, the first payment would leave the second uncovered, with its fence
+// still to come.
+func TestFences(t *testing.T) {
+	for _, order := range [][]fenced{{{"k:a", 0}, {"k:a", 5}}, {{"k:a", 5}, {"k:a", 0}}} {
+		q := New(fenced{ban.All, 0}, longer, 10)
+		q.Add(order[:1])
+		q.Add(order[1:])
+		targets, number := q.Batch(1)
+		if diff := cmp.Diff([]fenced{{"k:a", 5}}, targets, cmp.AllowUnexported(fenced{})); diff != "" {
+			t.Errorf("owed after %v (-want +got):\n%s", order, diff)
+		}
+		if !q.Pay(targets, number) || q.Covers("a", nil) {
+			t.Errorf("%v is not settled by one payment", order)
+		}
+	}
+}
+
+// TestFenceRaisedWhilePaying: a payment with the shorter fence does not settle the
+// longer one that was added meanwhile.
+func TestFenceRaisedWhilePaying(t *testing.T) {
+	q := New(fenced{ban.All, 0}, longer, 10)
+	q.Add([]fenced{{"k:a", 1}})
+	targets, number := q.Batch(1)
+	q.Add([]fenced{{"k:a", 5}})
+	if q.Pay(targets, number) || !q.Covers("a", nil) {
+		t.Error("the shorter fence has paid for the longer")
+	}
+}
+
+// TestOverflowKeepsFences: what stands for everything has the longest fence of all.
+func TestOverflowKeepsFences(t *testing.T) {
+	for name, batches := range map[string][][]fenced{
+		"of what was owed":  {{{"k:a", 7}, {"k:b", 1}}, {{"k:c", 2}}},
+		"of what is added":  {{{"k:a", 1}, {"k:b", 1}}, {{"k:c", 7}}},
+		"of an earlier one": {{{"k:a", 7}, {"k:b", 1}, {"k:c", 0}}, {{"k:d", 0}, {"k:e", 0}}},
+	} {
+		q := New(fenced{ban.All, 0}, longer, 2)
+		for _, b := range batches {
+			q.Add(b)
+		}
+		if targets, _ := q.Batch(10); len(targets) != 1 || targets[0] != (fenced{ban.All, 7}) {
+			t.Errorf("%s: %v is owed, want everything with a fence of 7", name, targets)
+		}
+	}
+}
+
+func TestDeliver(t *testing.T) {
+	q := New(all, longest, 10_000)
+	for i := range 1200 {
+		add(q, "k:"+strconv.Itoa(i))
+	}
+	var sizes []int
+	refuse := errors.New("full")
+	take := func(targets []target) error {
+		if sizes = append(sizes, len(targets)); len(sizes) == 2 {
+			return refuse
+		}
+		return nil
+	}
+	if settled, err := q.Deliver(take); settled || !errors.Is(err, refuse) {
+		t.Errorf("a delivery that is refused: %v, %v", settled, err)
+	}
+	if settled, err := q.Deliver(take); !settled || err != nil {
+		t.Errorf("the rest: %v, %v", settled, err)
+	}
+	if settled, err := q.Deliver(take); settled || err != nil {
+		t.Errorf("nothing: %v, %v", settled, err)
+	}
+	if diff := cmp.Diff([]int{500, 500, 500, 200}, sizes); diff != "" {
+		t.Errorf("sizes (-want +got):\n%s", diff)
+	}
+}
+
+func TestDistinct(t *testing.T) {
+	got := Distinct([]fenced{{"k:a", 1}, {"k:b", 0}, {"k:a", 3}, {"k:a", 2}, {"t:a", 0}}, longer)
+	want := []fenced{{"k:a", 3}, {"k:b", 0}, {"t:a", 0}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(fenced{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/freshet-dev/freshet/internal/pattern"
 	"github.com/freshet-dev/freshet/internal/rfc9111"
 	"github.com/freshet-dev/freshet/internal/template"
 )
@@ -24,7 +25,8 @@ const CallerName = "caller"
 type Plan struct {
 	Key     *template.Template // nil on a write route without a key of its own
 	Tags    []*template.Template
-	Pattern string   // of the route, as http.ServeMux knows it; empty if unknown
+	Pattern string // of the route, as http.ServeMux knows it; empty if unknown
+	Route   pattern.Route
 	Unnamed []string // the pattern's wildcards that the key does not name
 	Named   []string // the placeholders of the key
 
@@ -35,6 +37,26 @@ type Plan struct {
 	Params      func(r *http.Request, name string) (string, bool)
 
 	Digest [32]byte // of all else that decides what an entry means
+
+	drops []drop // what a write invalidates
+}
+
+// Kind says what a text names that a write invalidates. The values are those of
+// the root package's TargetKind.
+type Kind uint8
+
+// The kinds.
+const (
+	Key Kind = iota
+	Tag
+	Match
+	All
+)
+
+// drop is a template of something that a write invalidates.
+type drop struct {
+	kind Kind
+	text *template.Template
 }
 
 // Place is where the answer to a request is kept, and what it must have been made
@@ -245,21 +267,25 @@ func (p *Plan) TagsOf(r *http.Request) (tags []string, bypass string) {
 	return slices.Compact(tags), ""
 }
 
-// Write resolves texts for a request that changes something, and calls yield with
-// the number of each. A text that lacks a value is widened to the glob of all
-// that it could have been; exact is false then. Of a repeated parameter the first
-// value is taken and, in a second round, the last: handlers read the one or the
-// other.
-func (p *Plan) Write(r *http.Request, texts []*template.Template, yield func(n int, text string, exact bool)) {
+// Write resolves what a request that changes something invalidates, and calls yield
+// with each: the rule's key and its lists. A text that lacks a value is widened to
+// the glob of all that it could have been. Of a repeated parameter the first value
+// is taken and, in a second round, the last: handlers read the one or the other.
+func (p *Plan) Write(r *http.Request, yield func(kind Kind, text string)) {
 	s, _ := p.take(r)
 	defer s.free()
 	for {
-		for n, t := range texts {
-			text, _, err := t.Append(s.key, s.ident, s)
-			if err != nil {
-				text = t.Widen(s.key, s)
+		for _, d := range p.drops {
+			text, _, err := d.text.Append(s.key, s.ident, s)
+			switch {
+			case err == nil:
+				yield(d.kind, string(text))
+			case d.kind == Tag:
+				// Tags have no patterns: everything is the only safe superset.
+				yield(All, "")
+			default:
+				yield(Match, string(d.text.Widen(s.key, s)))
 			}
-			yield(n, string(text), err == nil)
 		}
 		if s.last || !s.repeated {
 			return

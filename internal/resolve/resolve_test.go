@@ -119,29 +119,31 @@ func TestTagsOf(t *testing.T) {
 }
 
 func TestWrite(t *testing.T) {
-	p := new(Plan)
-	texts := []*template.Template{parse(t, "a:{id:int}"), parse(t, "b"), parse(t, "c:{page=1}")}
+	p := Compile(Rule{
+		Key: "a:{id:int}", Invalidate: []string{"b"}, InvalidateMatch: []string{"c:{page=1}*"}, InvalidateTags: []string{"d:{id}"},
+	}, func(field string, err error) { t.Errorf("%s: %v", field, err) })
+	type drops []string
 	tests := []struct {
 		target string
-		want   []string
+		want   drops
 	}{
-		{"/?id=07", []string{"a:7", "b", "c:1"}},
-		{"/", []string{"a:* widened", "b", "c:1"}},
-		{"/?id=x&page=*", []string{"a:* widened", "b", "c:%2A"}},
-		{"/?id=1&id=2&id=3", []string{"a:1", "b", "c:1", "a:3", "b", "c:1"}},
-		{"/?id=1&id=x", []string{"a:1", "b", "c:1", "a:* widened", "b", "c:1"}},
-		{"/?other=1&other=2&id=1", []string{"a:1", "b", "c:1"}},
+		{"/?id=07", drops{"key a:7", "key b", "match c:1*", "tag d:7"}},
+		{"/", drops{"match a:*", "key b", "match c:1*", "all "}},
+		{"/?id=x&page=*", drops{"match a:*", "key b", "match c:%2A*", "all "}},
+		{"/?id=1&id=2&id=3", drops{
+			"key a:1", "key b", "match c:1*", "tag d:1",
+			"key a:3", "key b", "match c:1*", "tag d:3",
+		}},
+		{"/?id=1&id=x", drops{
+			"key a:1", "key b", "match c:1*", "tag d:1",
+			"match a:*", "key b", "match c:1*", "all ",
+		}},
+		{"/?other=1&other=2&id=1", drops{"key a:1", "key b", "match c:1*", "tag d:1"}},
 	}
 	for _, tt := range tests {
-		var got []string
-		p.Write(request(tt.target), texts, func(n int, text string, exact bool) {
-			if n != len(got)%len(texts) {
-				t.Errorf("%s: number %d of %q", tt.target, n, text)
-			}
-			if !exact {
-				text += " widened"
-			}
-			got = append(got, text)
+		var got drops
+		p.Write(request(tt.target), func(kind Kind, text string) {
+			got = append(got, []string{"key", "tag", "match", "all"}[kind]+" "+text)
 		})
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.target, diff)
