@@ -84,6 +84,7 @@ func (b *Breaker) Health(ctx context.Context, err error) error {
 		if b.failures.Load() != 0 {
 			b.failures.Store(0)
 		}
+	case partial(err):
 	case ctx.Err() != nil:
 		// The caller has given up, which says nothing of the backend. But if all
 		// callers have less patience than a frozen backend's time limit, no call
@@ -110,7 +111,14 @@ func (b *Breaker) Limit(ctx context.Context, err error) error {
 // a backend has set on its connections.
 func timedOut(err error) bool {
 	var limit interface{ Timeout() bool }
-	return errors.As(err, &limit) && limit.Timeout()
+	return errors.As(err, &limit) && limit.Timeout() && !partial(err)
+}
+
+// partial reports whether err is of a part of the backend only, which that itself
+// leaves alone until it answers again. It says nothing of the rest.
+func partial(err error) bool {
+	var part interface{ Partial() bool }
+	return errors.As(err, &part) && part.Partial()
 }
 
 func (b *Breaker) trip(err error) {
@@ -163,7 +171,7 @@ func (b *Breaker) mend() {
 // attempt asks the backend for something, and hands it what is owed. A backend
 // that answers, though it takes no writes perhaps, is usable: for reads.
 func (b *Breaker) attempt(ctx context.Context) (usable bool, err error) {
-	if err = b.Health(ctx, b.backend.Probe(ctx)); err != nil {
+	if err = b.Health(ctx, b.backend.Probe(ctx)); err != nil && !partial(err) {
 		return false, err
 	}
 	err = b.Limit(ctx, b.backend.Deliver(ctx))
