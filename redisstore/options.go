@@ -113,6 +113,7 @@ type settings struct {
 	// Not for users, but smaller in tests: see invalidate.go.
 	keyBansKept time.Duration
 	mostBans    int
+	doubtAfter  time.Duration // see doubt.go
 }
 
 // String names the store without secrets.
@@ -172,6 +173,7 @@ func (o *Options) settings() (settings, error) {
 		log:            cmp.Or(o.Logger, slog.Default()),
 		keyBansKept:    keyBansKept,
 		mostBans:       mostBans,
+		doubtAfter:     doubtAfter,
 	}
 	if o.TLSConfig != nil {
 		s.tls = o.TLSConfig.Clone()
