@@ -45,7 +45,7 @@ type silence struct {
 	after  time.Duration
 }
 
-func newSilence() *silence { return &silence{epoch: time.Now(), after: doubtAfter} }
+func newSilence(after time.Duration) *silence { return &silence{epoch: time.Now(), after: after} }
 
 // now is the time since the epoch, by the monotonic clock.
 func (s *silence) now() time.Duration { return time.Since(s.epoch) }

@@ -132,10 +132,20 @@ func TestFrozenPastFailover(t *testing.T) {
 	for _, doubt := range []bool{false, true} {
 		t.Run(fmt.Sprintf("cluster, doubt %v", doubt), func(t *testing.T) {
 			o := &Options{Cluster: strings.Join(c.Addrs[:3], ",")}
-			f := &frozenPast{T: t, old: openQuiet(t, o)}
-			if !doubt {
-				f.old.silence.after = time.Hour
+			o.Logger = slog.New(slog.DiscardHandler)
+			settings, err := o.settings()
+			if err != nil {
+				t.Fatal(err)
 			}
+			if !doubt {
+				settings.doubtAfter = time.Hour
+			}
+			s, err := start(t.Context(), settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { s.Close() })
+			f := &frozenPast{T: t, old: s}
 			f.prepare()
 			masters, err := c.Masters()
 			if err != nil {

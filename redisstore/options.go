@@ -121,6 +121,7 @@ type settings struct {
 	// Not for users, but smaller in tests: see invalidate.go.
 	keyBansKept time.Duration
 	mostBans    int
+	doubtAfter  time.Duration // see doubt.go
 }
 
 // String names the store without secrets.
@@ -185,6 +186,7 @@ func (o *Options) settings() (settings, error) {
 		log:            cmp.Or(o.Logger, slog.Default()),
 		keyBansKept:    keyBansKept,
 		mostBans:       mostBans,
+		doubtAfter:     doubtAfter,
 	}
 	s.lookupTimeout = cmp.Or(o.LookupTimeout, min(defaultLookupTimeout, s.socketTimeout))
 	if o.TLSConfig != nil {

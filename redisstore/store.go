@@ -68,7 +68,7 @@ func New(ctx context.Context, o *Options) (*Store, error) {
 // start opens a store with checked settings.
 func start(ctx context.Context, settings settings) (*Store, error) {
 	s := &Store{settings: settings, log: settings.log, layout: newLayout(settings.namespace, settings.mode == modeCluster),
-		silence: newSilence()}
+		silence: newSilence(settings.doubtAfter)}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.brief.init(s.life, settings.lookupTimeout)
 	s.ample.init(s.life, settings.socketTimeout)
