@@ -352,6 +352,7 @@ func fakeControls() []control {
 		defect("knows no fences", "fence/key", "fence/first tag", "fence/last tag", "fence/prefix", "fence/suffix", "fence/middle",
 			"fence/class", "fence/escape", "fence/no wildcard", "fence/star", "fence/all", "fence/ends", "intent/dead"),
 		defect("looks at fences when filling", "fence/ends"),
+		defect("shortens fences", "fence/key", "fence/star"),
 		defect("fences everything", "fence/spared"),
 		defect("fences for ever", "fence/ends"),
 		defect("loses fences", "fence/loss"),

@@ -24,7 +24,9 @@ func (d *fakeData) fence(t freshet.Target) {
 	}
 	_ = f.bans.Add(t.Member(), 1)
 	t.Fence, d.longest = 0, max(d.longest, t.Fence)
-	d.fences[t] = f
+	if f.ends.After(d.fences[t].ends) || d.defect == "shortens fences" {
+		d.fences[t] = f
+	}
 }
 
 // endFences gives the fences that are over the version that loads need from now on.
