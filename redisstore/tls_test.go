@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/freshet-dev/freshet"
 	"github.com/freshet-dev/freshet/internal/redistest"
 	"github.com/freshet-dev/freshet/redisstore"
 )
@@ -71,5 +72,36 @@ func TestTLS(t *testing.T) {
 	wary := openWith(t, func(o *redisstore.Options) { o.URL = url })
 	if _, err := wary.Client(); err == nil {
 		t.Error("a certificate that nobody vouches for has been accepted")
+	}
+}
+
+// TestClusterTLS is a Cluster whose clients need certificates, too. Its nodes name
+// their TLS ports to those who ask over TLS.
+func TestClusterTLS(t *testing.T) {
+	t.Parallel()
+	certFile, keyFile, pool := certificate(t)
+	c := redistest.StartReplicatedCluster(t, 2, 1, "--tls-cert-file", certFile, "--tls-key-file", keyFile,
+		"--tls-ca-cert-file", certFile, "--tls-auth-clients", "yes", "--tls-cluster", "yes", "--tls-replication", "yes")
+	own, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := fmt.Sprintf("127.0.0.1:%d", c.Nodes[0].TLSPort)
+	s := openWith(t, func(o *redisstore.Options) {
+		o.Cluster, o.TLSConfig = first, &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{own}}
+	})
+	for i := range 20 {
+		fill(t, s, key(fmt.Sprint(i)), time.Hour, "body", "tag")
+		wantHit(t, s, key(fmt.Sprint(i)), "body")
+	}
+	invalidate(t, s, freshet.Tag("tag"))
+	for i := range 20 {
+		if found := lookup(t, s, key(fmt.Sprint(i))); found.Entry != nil {
+			t.Errorf("%d, which has been invalidated, is served", i)
+		}
+	}
+	stranger := openWith(t, func(o *redisstore.Options) { o.Cluster, o.TLSConfig = first, &tls.Config{RootCAs: pool} })
+	if _, err := stranger.Client(); err == nil {
+		t.Error("a client without a certificate has been let in")
 	}
 }
