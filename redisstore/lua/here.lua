@@ -5,6 +5,7 @@ local c = load_control()
 local here, due = 1, call('ZCOUNT', WI, '-inf', whole(now())) or 0
 if c and c.server ~= server() then here = 0 end
 -- Partitions begin their lives together and soon, since each puts a clear of all
--- of them on record.
-if not c or c.version < c.fenced then due = due + 1 end
+-- of them on record. And look-ups read ctl only: where the rest has been lost,
+-- nobody else would notice while they hit.
+if not c or not intact(c) or c.version < c.fenced then due = due + 1 end
 return {here, due}
