@@ -25,6 +25,9 @@ func main() {
 		kong.UsageOnError(),
 	)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// After the first signal the next one ends the process, as by default; Linux
+	// then ends what it has started.
+	context.AfterFunc(ctx, stop)
 	line.BindTo(ctx, (*context.Context)(nil))
 	err := line.Run()
 	stop()

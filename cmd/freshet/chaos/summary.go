@@ -32,6 +32,7 @@ func (r *run) summary(w io.Writer) {
 		all += count
 	}
 	fmt.Fprintln(w)
+	line("run", "%s, %d processes, %v, faults %s, seed %d, intent deadline %v", r.Topology, r.Processes, r.Duration, r.Faults, r.Seed, r.Deadline)
 	line("operations", "%d", n("read")+n("write"))
 	line("reads", "%d: %d hits, %d shared, %d handler runs (%.0f%% hits); %s", n("read"), n("hit"), n("shared"), n("run"),
 		100*float64(n("hit"))/float64(max(1, n("hit")+n("shared")+n("run"))), report.List(r.report.Counts("read of ")))

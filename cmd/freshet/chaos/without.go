@@ -54,7 +54,7 @@ func guards() []control {
 		finds: []string{"stale"}, faults: "none", duration: short,
 	}, {
 		guard: "intent", what: "what a killed process was about to invalidate is on record",
-		finds: []string{"lost", "overdue"}, faults: "api-kill", duration: 2 * short,
+		finds: []string{"lost", "overdue"}, faults: "api-die", duration: 2 * short,
 	}, {
 		guard: "bypass", what: "a process does not serve what it could not invalidate",
 		finds: []string{"stale"}, faults: "redis-readonly,pause", duration: 2 * short,

@@ -45,13 +45,16 @@ func (s *Server) writes(noIntent bool) []route {
 			return s.db.set(ctx, number(r, "id"), true)
 		})},
 		{"POST /orgs/{org}/items/{id}/touch", freshet.Rule{Key: "touch:{id:int}", NoIntent: noIntent}, s.write(s.touch)},
-		{"POST /orgs/{org}/reset", freshet.Rule{Key: "reset:{org:int}", NoIntent: noIntent}, s.write(func(ctx context.Context, r *http.Request) ([]Row, error) {
-			if err := freshet.FromContext(ctx).Invalidate(freshet.All()); err != nil {
-				return nil, err
-			}
-			return s.db.touchOrg(ctx, number(r, "org"))
-		})},
+		{"POST /orgs/{org}/reset", freshet.Rule{Key: "reset:{org:int}", NoIntent: noIntent}, s.write(s.reset)},
 	}
+}
+
+// reset changes a whole organisation, and drops everything.
+func (s *Server) reset(ctx context.Context, r *http.Request) ([]Row, error) {
+	if err := freshet.FromContext(ctx).Invalidate(freshet.All()); err != nil {
+		return nil, err
+	}
+	return s.db.touchOrg(ctx, number(r, "org"))
 }
 
 // touch names what it drops itself, before its change is committed: so it is on

@@ -68,12 +68,13 @@ func onMaster(command ...string) func(context.Context, *Attack) (string, error) 
 }
 
 // missed forgives a fault that met a server which another fault had already
-// stopped, frozen or deposed.
+// stopped, frozen or deposed, or robbed of its replicas.
 func missed(err error) error {
-	if reply, ok := err.(redistest.Error); ok && !strings.HasPrefix(string(reply), "READONLY") {
-		return err
+	reply, ok := err.(redistest.Error)
+	if !ok || strings.HasPrefix(string(reply), "READONLY") || strings.HasPrefix(string(reply), "NOREPLICAS") {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // delControl deletes one of the cache's own keys: a control key, a lease or a

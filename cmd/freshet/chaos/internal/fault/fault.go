@@ -109,13 +109,19 @@ func (i *Injector) carryOut(ctx context.Context, step Step) {
 		}
 	}
 	e := i.begin(step.fault)
-	target, err := step.fault.run(ctx, &Attack{i, rand.New(rand.NewPCG(step.Seed, 1)), step.Length})
+	a := &Attack{i, rand.New(rand.NewPCG(step.Seed, 1)), step.Length}
+	target, err := step.fault.run(ctx, a)
 	i.end(step.fault, e, target, err)
 	if err != nil && ctx.Err() == nil {
 		i.Log("fault %s: %v", e, err)
-		return
+	} else {
+		i.Log("fault %s", e)
 	}
-	i.Log("fault %s", e)
+	if step.fault.alone {
+		// Those that wait for their turn would else follow each other so closely
+		// that nothing is ever stored which could be stale.
+		a.wait(ctx, upTo(a.rand, 2*time.Second+e.ended.Sub(e.begun)))
+	}
 }
 
 func (i *Injector) begin(f fault) *event {

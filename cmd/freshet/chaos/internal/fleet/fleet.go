@@ -20,7 +20,8 @@ type Fleet struct {
 	Command func(life string) *exec.Cmd
 	// Rows is how many rows a life can make promises of.
 	Rows int
-	// Crashed is called with the name of a life that has ended by itself.
+	// Crashed is called with the name of a life that has ended by itself, or has
+	// not even begun.
 	Crashed func(life string)
 
 	members []*member
@@ -73,6 +74,18 @@ func (f *Fleet) live(m *member) error {
 	return nil
 }
 
+// again starts the next life of m, as a supervisor does: until it stays alive.
+func (f *Fleet) again(ctx context.Context, m *member) (err error) {
+	for range 10 {
+		if err = f.live(m); err == nil || f.closing.Load() {
+			return err
+		}
+		f.Crashed(fmt.Sprintf("%s.%d", m.name, m.lives))
+		wait(ctx, 300*time.Millisecond)
+	}
+	return err
+}
+
 // replace starts the next life of m after the last has ended by itself.
 func (f *Fleet) replace(m *member, l *Life) {
 	f.Crashed(l.Name)
@@ -80,7 +93,7 @@ func (f *Fleet) replace(m *member, l *Life) {
 	defer m.attacked.Unlock()
 	l.ended.Store(true)
 	if !f.closing.Load() && m.life.Load() == l {
-		_ = f.live(m)
+		_ = f.again(context.Background(), m)
 	}
 }
 
@@ -115,7 +128,7 @@ func (f *Fleet) Kill(ctx context.Context, r *rand.Rand, d time.Duration) (victim
 	l := m.life.Load()
 	l.kill()
 	wait(ctx, d)
-	return l.Name, f.live(m)
+	return l.Name, f.again(ctx, m)
 }
 
 // Die has a process end itself, by what last does to it, and starts it again after
@@ -132,7 +145,7 @@ func (f *Fleet) Die(ctx context.Context, r *rand.Rand, d time.Duration, last fun
 	last(l)
 	l.kill()
 	wait(ctx, d)
-	return l.Name, f.live(m)
+	return l.Name, f.again(ctx, m)
 }
 
 // Freeze stops a process for d. The last one that runs is spared.
