@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 
 	"github.com/freshet-dev/freshet/internal/breaker"
@@ -70,6 +71,9 @@ func (d *Delivery[T, V]) Invalidate(ctx context.Context, record *Record[T, V], t
 		if d.Limit(ctx, err) == nil {
 			return version, nil
 		}
+	}
+	if taken, partly := owed.Taken(targets, err); partly {
+		targets = slices.DeleteFunc(slices.Clone(targets), func(t T) bool { return slices.Contains(taken, t) })
 	}
 	if d.Add(targets) {
 		d.tell(err, "freshet: the store does not take invalidations; they are retried", "")

@@ -4,6 +4,8 @@
 package owed
 
 import (
+	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -12,6 +14,7 @@ import (
 
 // Target is an invalidation; Member is its name in a ban map.
 type Target interface {
+	comparable
 	// Member returns a member of a form that package ban knows.
 	Member() string
 }
@@ -123,14 +126,12 @@ func (q *Queue[T]) keepEverything(targets []T, number uint64) {
 	}
 }
 
-// Batch returns up to most targets, none of them added after number.
-func (q *Queue[T]) Batch(most int) (targets []T, number uint64) {
+// All returns what is owed, none of it added after number.
+func (q *Queue[T]) All() (targets []T, number uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, d := range q.owed {
-		if targets = append(targets, d.target); len(targets) == most {
-			break
-		}
+		targets = append(targets, d.target)
 	}
 	return targets, q.added.Load()
 }
@@ -158,19 +159,43 @@ func (q *Queue[T]) Pay(targets []T, number uint64) (last bool) {
 // batch is how many targets Deliver hands over at a time.
 const batch = 500
 
-// Deliver hands take what is owed until nothing is, or take fails: its error is
-// returned. settled says that there was something, and that all of it is paid.
+// Deliver hands take what is owed until nothing is, or take fails. Where it fails in
+// part, which [Taken] tells, the rest of what is owed is handed over all the same
+// before the errors are returned. settled says that there was something, and that
+// all of it is paid.
 func (q *Queue[T]) Deliver(take func(targets []T) error) (settled bool, err error) {
 	for {
-		targets, number := q.Batch(batch)
-		if len(targets) == 0 {
+		all, number := q.All()
+		if len(all) == 0 {
 			return settled, nil
 		}
-		if err := take(targets); err != nil {
+		for targets := range slices.Chunk(all, batch) {
+			failed := take(targets)
+			taken, partly := Taken(targets, failed)
+			if failed != nil && !partly {
+				return false, failed
+			}
+			settled, err = q.Pay(taken, number), errors.Join(err, failed)
+		}
+		if err != nil {
 			return false, err
 		}
-		settled = q.Pay(targets, number)
 	}
+}
+
+// Taken returns those of targets that a store has taken whose answer to them is
+// err: all of them if that is nil, and none if not, unless it has a method Left,
+// which returns the others. Then partly is true.
+func Taken[T comparable](targets []T, err error) (taken []T, partly bool) {
+	if err == nil {
+		return targets, false
+	}
+	var part interface{ Left() []T }
+	if !errors.As(err, &part) {
+		return nil, false
+	}
+	left := part.Left()
+	return slices.DeleteFunc(slices.Clone(targets), func(t T) bool { return slices.Contains(left, t) }), true
 }
 
 // Distinct returns targets in their order, those of one Member merged into the

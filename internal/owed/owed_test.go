@@ -3,6 +3,7 @@ package owed
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -55,7 +56,7 @@ func TestCovers(t *testing.T) {
 			if got := q.Covers(c.key, c.tags); got != c.want {
 				t.Errorf("Covers is %v, want %v", got, c.want)
 			}
-			targets, number := q.Batch(10)
+			targets, number := q.All()
 			q.Pay(targets, number)
 			if q.Covers(c.key, c.tags) || q.Len() != 0 {
 				t.Error("it is still owed after it was paid")
@@ -69,7 +70,7 @@ func TestCovers(t *testing.T) {
 func TestAddedAgain(t *testing.T) {
 	q := New(all, longest, 10)
 	add(q, "k:a", "k:b")
-	targets, number := q.Batch(10)
+	targets, number := q.All()
 	add(q, "k:a")
 	if q.Pay(targets, number) {
 		t.Error("Pay reports that nothing is owed")
@@ -77,7 +78,7 @@ func TestAddedAgain(t *testing.T) {
 	if !q.Covers("a", nil) || q.Covers("b", nil) || q.Len() != 1 {
 		t.Errorf("a: %v, b: %v, %d owed; want a alone", q.Covers("a", nil), q.Covers("b", nil), q.Len())
 	}
-	targets, number = q.Batch(10)
+	targets, number = q.All()
 	if !q.Pay(targets, number) || q.Covers("a", nil) {
 		t.Error("the second payment has not settled it")
 	}
@@ -89,9 +90,9 @@ func TestTransitions(t *testing.T) {
 		t.Error("only the first Add finds nothing owed")
 	}
 	for i, last := range []bool{false, true} {
-		targets, number := q.Batch(1)
-		if len(targets) != 1 || q.Pay(targets, number) != last {
-			t.Errorf("payment %d of %v: want one target, last: %v", i, targets, last)
+		targets, number := q.All()
+		if q.Pay(targets[:1], number) != last {
+			t.Errorf("payment %d of %v: want last: %v", i, targets[:1], last)
 		}
 	}
 	if !add(q, "k:c") {
@@ -103,7 +104,7 @@ func TestCounts(t *testing.T) {
 	q := New(all, longest, 10)
 	add(q, "k:a")
 	add(q, "k:a")
-	targets, number := q.Batch(10)
+	targets, number := q.All()
 	q.Pay(targets, number)
 	if q.Added() != 2 || q.Paid() != 1 {
 		t.Errorf("added %d, paid %d; want 2 and 1", q.Added(), q.Paid())
@@ -129,7 +130,7 @@ func TestOverflow(t *testing.T) {
 			if !q.Covers("anything", nil) {
 				t.Error("after the overflow not everything is covered")
 			}
-			targets, number := q.Batch(100)
+			targets, number := q.All()
 			if !q.Pay(targets, number) || q.Covers("anything", []string{"49"}) {
 				t.Error("the payment has not settled it")
 			}
@@ -142,7 +143,7 @@ func TestOverflow(t *testing.T) {
 func TestOverflowWhilePaying(t *testing.T) {
 	q := New(all, longest, 2)
 	add(q, "k:a", "k:b")
-	targets, number := q.Batch(10)
+	targets, number := q.All()
 	add(q, "k:c")
 	q.Pay(targets, number)
 	for _, key := range []string{"a", "b", "c"} {
@@ -170,7 +171,7 @@ func TestNoGap(t *testing.T) {
 		})
 	}
 	for i := range 20_000 {
-		targets, number := q.Batch(3)
+		targets, number := q.All()
 		add(q, "k:a", "k:"+strconv.Itoa(i))
 		q.Pay(targets, number)
 	}
@@ -196,7 +197,8 @@ func TestModel(t *testing.T) {
 				}
 				model[m], since[m] = true, true
 			case 1:
-				batch, number = q.Batch(rapid.IntRange(1, 3).Draw(t, "most"))
+				batch, number = q.All()
+				batch = batch[:min(len(batch), rapid.IntRange(1, 3).Draw(t, "most"))]
 				clear(since)
 			case 2:
 				for _, b := range batch {
@@ -237,7 +239,7 @@ func TestFences(t *testing.T) {
 		q := New(fenced{ban.All, 0}, longer, 10)
 		q.Add(order[:1])
 		q.Add(order[1:])
-		targets, number := q.Batch(1)
+		targets, number := q.All()
 		if diff := cmp.Diff([]fenced{{"k:a", 5}}, targets, cmp.AllowUnexported(fenced{})); diff != "" {
 			t.Errorf("owed after %v (-want +got):\n%s", order, diff)
 		}
@@ -252,7 +254,7 @@ func TestFences(t *testing.T) {
 func TestFenceRaisedWhilePaying(t *testing.T) {
 	q := New(fenced{ban.All, 0}, longer, 10)
 	q.Add([]fenced{{"k:a", 1}})
-	targets, number := q.Batch(1)
+	targets, number := q.All()
 	q.Add([]fenced{{"k:a", 5}})
 	if q.Pay(targets, number) || !q.Covers("a", nil) {
 		t.Error("the shorter fence has paid for the longer")
@@ -270,7 +272,7 @@ func TestOverflowKeepsFences(t *testing.T) {
 		for _, b := range batches {
 			q.Add(b)
 		}
-		if targets, _ := q.Batch(10); len(targets) != 1 || targets[0] != (fenced{ban.All, 7}) {
+		if targets, _ := q.All(); len(targets) != 1 || targets[0] != (fenced{ban.All, 7}) {
 			t.Errorf("%s: %v is owed, want everything with a fence of 7", name, targets)
 		}
 	}
@@ -308,5 +310,43 @@ func TestDistinct(t *testing.T) {
 	want := []fenced{{"k:a", 3}, {"k:b", 0}, {"t:a", 0}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(fenced{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// partError is an answer to an invalidation of which some targets are left.
+type partError struct{ left []target }
+
+func (partError) Error() string    { return "a part does not answer" }
+func (e partError) Left() []target { return e.left }
+
+// TestDeliverInPart: what a store has taken is paid, though it has not taken the
+// rest; and however much is left, the others are handed over.
+func TestDeliverInPart(t *testing.T) {
+	q := New(all, longest, 10*batch)
+	for i := range 4 * batch {
+		add(q, "k:left-"+strconv.Itoa(i))
+	}
+	add(q, "k:a", "k:b")
+	settled, err := q.Deliver(func(targets []target) error {
+		var left []target
+		for _, t := range targets {
+			if strings.HasPrefix(string(t), "k:left-") {
+				left = append(left, t)
+			}
+		}
+		return partError{left}
+	})
+	if settled || !errors.As(err, new(partError)) {
+		t.Errorf("Deliver: %v, %v", settled, err)
+	}
+	if q.Covers("a", nil) || q.Covers("b", nil) || q.Len() != 4*batch {
+		t.Errorf("a: %v, b: %v, %d owed; want what is left", q.Covers("a", nil), q.Covers("b", nil), q.Len())
+	}
+	settled, err = q.Deliver(func([]target) error { return errors.New("nobody answers") })
+	if settled || err == nil || q.Len() != 4*batch {
+		t.Errorf("Deliver: %v, %v, %d owed", settled, err, q.Len())
+	}
+	if settled, err = q.Deliver(func([]target) error { return nil }); !settled || err != nil || q.Len() != 0 {
+		t.Errorf("Deliver: %v, %v, %d owed", settled, err, q.Len())
 	}
 }
