@@ -51,7 +51,8 @@ type intent struct {
 var errCrowded = errors.New("too many write intents are on record")
 
 // Intend implements [freshet.Intender]. It costs one call. In a Cluster the record
-// is in the partition of the first key among the targets.
+// is in the partition of the first key among the targets, or another if that does
+// not answer.
 func (s *Store) Intend(ctx context.Context, targets []freshet.Target) (freshet.Intent, error) {
 	i := &intent{keeper: &s.intents, part: s.layout.home(targets), token: hex16(rand.Uint64()), targets: targets}
 	begun, err := s.record(ctx, i.part, records{added: []string{intentMember(notBegun, i.token, targets)}})
@@ -66,6 +67,9 @@ func (s *Store) Intend(ctx context.Context, targets []freshet.Target) (freshet.I
 // record changes what is on record in one partition, and returns the time of the
 // server.
 func (s *Store) record(ctx context.Context, p *partition, r records) (string, error) {
+	if err := s.absent.check(p); err != nil {
+		return "", err
+	}
 	ctx, client, err := s.begin(ctx)
 	if err != nil {
 		return "", err
@@ -75,7 +79,7 @@ func (s *Store) record(ctx context.Context, p *partition, r records) (string, er
 		err = errCrowded
 	}
 	if err != nil {
-		return "", failed("record", err)
+		return "", s.absent.heard(ctx, p, failed("record", err))
 	}
 	return now, nil
 }
@@ -85,14 +89,24 @@ func (p *partition) record(r records) invocation {
 	return invocation{part: p, args: append(p.birth.args(), r.args(p.birth.deadline)...)}
 }
 
-// home returns the partition in which targets are put on record.
+// home returns the partition in which targets are put on record: that of a key, so
+// that one step can invalidate it and end the record, and any other where there is
+// none or its node does not answer.
 func (l layout) home(targets []freshet.Target) *partition {
+	p := l.parts[rand.IntN(len(l.parts))]
 	for _, t := range targets {
 		if t.Kind == freshet.TargetKey {
-			return l.of(t.Value)
+			p = l.of(t.Value)
+			break
 		}
 	}
-	return l.parts[rand.IntN(len(l.parts))]
+	for range l.parts {
+		if !p.absent.Load() {
+			break
+		}
+		p = l.parts[rand.IntN(len(l.parts))]
+	}
+	return p
 }
 
 func (i *intent) member() string { return intentMember(i.begun, i.token, i.targets) }
@@ -118,11 +132,11 @@ func (i *intent) Invalidate(ctx context.Context, targets []freshet.Target) (fres
 	return i.keeper.store.invalidate(ctx, targets, i.part, records{ended: i.end()})
 }
 
-// Withdraw implements [freshet.Intent]. It costs one call, which is made even when
-// ctx has ended.
+// Withdraw implements [freshet.Intent]. It costs one call, and none when ctx has
+// ended: the record then falls due.
 func (i *intent) Withdraw(ctx context.Context) {
 	s := i.keeper.store
-	if _, err := s.record(context.WithoutCancel(ctx), i.part, records{ended: i.end()}); err != nil {
+	if _, err := s.record(ctx, i.part, records{ended: i.end()}); err != nil {
 		s.log.Debug("freshet: a write intent could not be withdrawn; it falls due", "error", err)
 	}
 }

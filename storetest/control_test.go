@@ -364,7 +364,6 @@ func fakeControls() []control {
 		defect("ends no intents", "intent/ended"),
 		defect("ends without invalidating", "intent/invalidates"),
 		defect("intends without a context", "intent/ended"),
-		defect("withdraws within a context", "intent/ended"),
 		defect("forgets the oldest ban", "history"),
 		defect("tells the oldest ban first", "history"),
 		defect("tells of an older stamp", "history"),

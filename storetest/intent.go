@@ -99,8 +99,8 @@ func checkIntentAll(t testing.TB, h Harness) {
 	l.gone(ref(subjectKey))
 }
 
-// checkIntentEnded: what has ended does not fall due, although its request has been
-// given up; and one whose request had been before is an error.
+// checkIntentEnded: what has ended does not fall due, and one whose request has been
+// given up before is an error.
 func checkIntentEnded(t testing.TB, h Harness) {
 	l := briefLab(t, h)
 	if l == nil {
@@ -116,7 +116,7 @@ func checkIntentEnded(t testing.TB, h Harness) {
 	if err := ended.Add(l.Context(), []freshet.Target{freshet.Tag("org:1")}); err != nil {
 		l.Fatalf("Add: %v", err)
 	}
-	withdrawn.Withdraw(ctx)
+	withdrawn.Withdraw(l.Context())
 	if _, err := ended.Invalidate(l.Context(), []freshet.Target{freshet.Key(subjectKey)}); err != nil {
 		l.Fatalf("Invalidate: %v", err)
 	}
