@@ -24,7 +24,7 @@ bench: ## benchmarks of every module, then requests over HTTP (ARGS="-seconds 3 
 fuzz: ## run each fuzz target for FUZZTIME (default 30s)
 	@scripts/fuzz $(FUZZTIME)
 
-chaos: ## attack processes of an API over real Redis (ARGS="--topology cluster --duration 10m", ARGS=--help)
+chaos: ## attack processes of an API over real Redis (ARGS="--topology cluster --duration 10m", ARGS="run --help")
 	@scripts/chaos $(ARGS)
 
 redis: ## start a throw-away Redis on 127.0.0.1:6379, until Ctrl-C
