@@ -27,7 +27,7 @@ fuzz: ## run each fuzz target for FUZZTIME (default 30s)
 model: ## search the larger models of the protocol, a few minutes at most (docs/model.md)
 	@go test -count=1 -v -run 'TestModel|TestControls' ./internal/model -large
 
-chaos: ## attack processes of an API over real Redis (ARGS="--topology cluster --duration 10m", ARGS=--help)
+chaos: ## attack processes of an API over real Redis (ARGS="--topology cluster --duration 10m", ARGS="run --help")
 	@scripts/chaos $(ARGS)
 
 redis: ## start a throw-away Redis on 127.0.0.1:6379, until Ctrl-C
