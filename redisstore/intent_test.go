@@ -191,7 +191,7 @@ func TestIntentEnds(t *testing.T) {
 			return err
 		},
 		"with nothing to invalidate": func(i *intent) error { _, err := i.Invalidate(t.Context(), nil); return err },
-		"withdrawn": func(i *intent) error { i.Withdraw(t.Context()); return nil },
+		"withdrawn":                  func(i *intent) error { i.Withdraw(t.Context()); return nil },
 		"with more": func(i *intent) error {
 			if err := i.Add(t.Context(), []freshet.Target{freshet.Tag("more")}); err != nil {
 				return err

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -203,7 +204,7 @@ func (w *sweeper) reclaimIn(client rueidis.Client, p *partition, names []string)
 		// An error is that of a key that is gone or of another type by now.
 		prefix, err := r.ToString()
 		if key, _ := p.userKey(names[i]); err == nil && known.covers(key, prefix) {
-			call.keys = append(call.keys, names[i])
+			call.keys = append(call.keys, names[i], markerOf(names[i]))
 			call.args = append(call.args, prefix[envelope.IncarnationOffset:envelope.VersionOffset+8])
 		}
 	}
@@ -211,6 +212,15 @@ func (w *sweeper) reclaimIn(client rueidis.Client, p *partition, names []string)
 		return nil
 	}
 	return sweepScript.run(ctx, client, call).Error()
+}
+
+// markerOf returns the marker that counts the variant kept under a Redis key, and
+// the key itself where it is that of a plain answer.
+func markerOf(name string) string {
+	if at := strings.LastIndex(name, variantInfix); at >= 0 {
+		return name[:at] + markerSuffix
+	}
+	return name
 }
 
 // current returns the replica, no older than the request for the walk.

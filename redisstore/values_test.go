@@ -122,3 +122,28 @@ func TestVariantsAreBounded(t *testing.T) {
 	fill(t, s, ref(1000), time.Hour, "body")
 	wantMiss(t, s, ref(999), freshet.BannedKey)
 }
+
+// TestSweptVariantsDoNotCount: a variant that is dropped by its tag, removed and
+// filled again, over and over, is one variant.
+func TestSweptVariantsDoNotCount(t *testing.T) {
+	server := redistest.Start(t)
+	s := open(t, server)
+	ref := freshet.Ref{Key: "page", Variant: "0a"}
+	marker := func() string {
+		count, _ := do(t, server, "GET", "page#v").(string)
+		_, n, _ := strings.Cut(count, ":")
+		return n
+	}
+	for range 3 {
+		fill(t, s, ref, time.Hour, "body", "tag")
+		if n := marker(); n != "1" {
+			t.Fatalf("%s variants are counted, want 1", n)
+		}
+		invalidate(t, s, freshet.Tag("tag"))
+		for began := time.Now(); do(t, server, "EXISTS", "page#v:0a") != int64(0); time.Sleep(time.Millisecond) {
+			if time.Since(began) > time.Minute {
+				t.Fatal("the variant is not removed")
+			}
+		}
+	}
+}
