@@ -40,7 +40,8 @@ import (
 //     entry goes down with the incarnation; if after, it is refused.
 //   - An invalidation before the fence is in a history that the fence ends, with
 //     everything that it covered; one after it is in the new history. A load
-//     under a stamp of the new incarnation began after either.
+//     under a stamp of the new incarnation began after either. With Sentinel that
+//     is not enough, and invalidations have to pass as well: see turn.go.
 //   - A lease decides who loads, and not what is served. Whoever has waited
 //     looks again.
 //
@@ -106,7 +107,7 @@ func (s *Store) vouch(ctx context.Context, client rueidis.Client, p *partition) 
 func (s *Store) refound(ctx context.Context, client rueidis.Client, p *partition) error {
 	here, _, err := told(hereScript.run(ctx, client, invocation{part: p}))
 	if err == nil && !here {
-		call := invocation{part: p, args: p.birth.args()}
+		call := invocation{part: p, args: append(p.birth.args(), micros(s.settings.turnTime))}
 		if err = fenceScript.run(ctx, client, call).Error(); err == nil {
 			s.log.Warn("freshet: Redis is another server, or a restarted one, and may have lost invalidations; "+
 				"the cache begins anew", "store", s.String(), "partition", p.prefix)

@@ -81,10 +81,17 @@ func (s *Store) invalidate(ctx context.Context, targets []freshet.Target, home *
 			return 0, err
 		}
 	}
-	for i, a := range s.deliver(ctx, client, invalidateScript, calls) {
+	answers, err := s.deliverTurned(ctx, client, calls)
+	if err != nil {
+		return 0, err
+	}
+	for i, a := range answers {
 		version, err := a.int64()
-		if err != nil {
+		switch {
+		case err != nil:
 			miss(calls[i].part, s.absent.heard(ctx, calls[i].part, err))
+		case version < 0:
+			return 0, errTurning
 		}
 		newest = max(newest, freshet.Version(version))
 	}

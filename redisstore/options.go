@@ -122,6 +122,7 @@ type settings struct {
 	keyBansKept time.Duration
 	mostBans    int
 	doubtAfter  time.Duration // see doubt.go
+	turnTime    time.Duration // see turn.go
 }
 
 // String names the store without secrets.
@@ -210,7 +211,7 @@ func (s *settings) locate(o *Options) error {
 	case o.Sentinel != "" && o.Cluster != "", o.Host != "" && o.Sentinel+o.Cluster != "":
 		errs = append(errs, bad("Host", "excludes Sentinel and Cluster, as they do each other: set one"))
 	case o.Sentinel != "":
-		s.mode = modeSentinel
+		s.mode, s.turnTime = modeSentinel, turnTime
 		name, list, ok := strings.Cut(o.Sentinel, "@")
 		if s.master = name; !ok || name == "" {
 			errs = append(errs, bad("Sentinel", `names no master: use "master@host:port,host:port"`))

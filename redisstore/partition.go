@@ -63,6 +63,8 @@ type replica struct {
 	synced atomic.Uint64
 	// floor is that of the newest control record seen by a sync.
 	floor atomic.Uint64
+	// turned is the version from which on the incarnation counts: see turn.go.
+	turned atomic.Uint64
 }
 
 // reaches reports whether everything that c speaks of is known. Nothing is if c
@@ -160,10 +162,13 @@ var errReply = errors.New("a script of freshet gave an unexpected reply")
 func (r *replica) add(members []string, newest uint64) {
 	for i := 0; i < len(members); i += 2 {
 		member, score := members[i], members[i+1]
-		if strings.HasPrefix(member, "!") {
-			continue // names the incarnation
-		}
 		version, err := strconv.ParseUint(score, 10, 64)
+		if strings.HasPrefix(member, "!") {
+			if member == turnedMember && err == nil {
+				r.turned.Store(version)
+			}
+			continue // the other one names the incarnation
+		}
 		bans := &r.bans
 		if covered, isFence := strings.CutPrefix(member, "~"); isFence {
 			bans, member = &r.fences, covered

@@ -86,8 +86,10 @@ local function fence(c, key, member, us)
 end
 
 -- ensure returns the control record, of a new incarnation when something of the
--- old one is lost; when moved also if it began on another server. Nothing else
+-- old one is lost; with turn also if it began on another server. Nothing else
 -- changes the server in the record, so it is never newer than the incarnation.
+-- turn is in how many us every process has turned to this server, see turn.go: up
+-- to the version !turned nothing counts. The version follows the clock until then.
 -- ARGV[1] of every script that may come here is a name for a new incarnation,
 -- ARGV[2] the deadline of intents and ARGV[3] the longest fence that the caller
 -- knows of, in us.
@@ -97,16 +99,18 @@ end
 -- may still commit, and its process die. Those whose processes live are put back
 -- on record by them. What is still on record stays. Where fences are in use, one
 -- over everything stands in for those that were in force.
-local function ensure(moved)
+local function ensure(turn)
 	local inc, c = ARGV[1], load_control()
-	if c and intact(c) and not (moved and c.server ~= server()) then return c end
+	if c and intact(c) and not (turn and c.server ~= server()) then return c end
+	turn = turn or 0
 	local time, longest = now(), math.max(tonumber(ARGV[3]), c and c.longest or 0)
 	c = {inc = inc, version = time, ban = 0, key_floor = 0, ban_floor = 0,
-		fenced = 0, longest = longest, horizon = 0, server = server()}
+		fenced = time + turn, longest = longest, horizon = 0, server = server()}
 	redis.call('DEL', CTL, TB, KB)
 	if not call('ZREMRANGEBYSCORE', WI, 'inf', 'inf') then redis.call('DEL', WI) end
 	for i = 2, 4 do redis.call('ZADD', KEYS[i], 'inf', '!' .. inc) end
-	clear_at(time + tonumber(ARGV[2]))
+	clear_at(time + turn + tonumber(ARGV[2]))
+	if turn > 0 then redis.call('ZADD', TB, whole(c.fenced), '!turned') end
 	if longest > 0 then fence(c, TB, '*', longest) end
 	redis.call('SET', CTL, format_control(c))
 	for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], MARGIN) end
