@@ -107,7 +107,7 @@ func (s *Store) vouch(ctx context.Context, client rueidis.Client, p *partition) 
 func (s *Store) refound(ctx context.Context, client rueidis.Client, p *partition) error {
 	here, _, err := told(hereScript.run(ctx, client, invocation{part: p}))
 	if err == nil && !here {
-		call := invocation{part: p, args: append(p.birth.args(), micros(s.settings.turnTime))}
+		call := invocation{part: p, args: p.birth.args()}
 		if err = fenceScript.run(ctx, client, call).Error(); err == nil {
 			s.log.Warn("freshet: Redis is another server, or a restarted one, and may have lost invalidations; "+
 				"the cache begins anew", "store", s.String(), "partition", p.prefix)

@@ -201,6 +201,8 @@ type birth struct {
 	// deadline is that of intents: those that are lost with the old incarnation
 	// are made up for after it.
 	deadline time.Duration
+	// turn is how long processes may take to turn to another master.
+	turn time.Duration
 	// fence is the longest fence that this process has seen, in microseconds: one
 	// like it makes up for those that are lost.
 	fence atomic.Int64
@@ -218,7 +220,7 @@ func (b *birth) fenced(micros int64) {
 
 // args returns the arguments that ensure takes, in control.lua.
 func (b *birth) args() []string {
-	return []string{hex16(newIncarnation()), micros(b.deadline), strconv.FormatInt(b.fence.Load(), 10)}
+	return []string{hex16(newIncarnation()), micros(b.deadline), strconv.FormatInt(b.fence.Load(), 10), micros(b.turn)}
 }
 
 // newIncarnation returns a name that no incarnation had before; it is not 0.

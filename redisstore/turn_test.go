@@ -23,8 +23,9 @@ type twoMasters struct {
 }
 
 // startTwoMasters returns when the first process has turned, and has not called
-// the new master yet but for its watch. "hit" is an entry, of which both know.
-func startTwoMasters(t *testing.T, turn time.Duration) *twoMasters {
+// the new master yet but for its watch. "hit" is an entry, of which both know; where
+// it is lost, the new master has nothing at all.
+func startTwoMasters(t *testing.T, turn time.Duration, lost bool) *twoMasters {
 	group := redistest.StartSentinel(t)
 	m := &twoMasters{T: t, sentinel: redistest.StartProxy(t, group.Addr)}
 	m.turned, m.unturned = m.open(group.Name+"@"+group.Addr, turn), m.open(group.Name+"@"+m.sentinel.Addr, turn)
@@ -33,10 +34,19 @@ func startTwoMasters(t *testing.T, turn time.Duration) *twoMasters {
 		t.Fatal(outcome)
 	}
 	stampOf(t, m.unturned, "hit")
+	awaitHere(t, "the replication", func() bool {
+		n, _ := group.Replica.Do("EXISTS", "hit", "freshet#ctl")
+		return n == int64(2)
+	})
 	m.sentinel.Refuse()
 	m.sentinel.Cut()
 	if _, err := group.Failover(); err != nil {
 		t.Fatal(err)
+	}
+	if lost {
+		if _, err := group.Replica.Do("FLUSHALL"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	awaitHere(t, "the first to turn", func() bool {
 		clients, err := group.Replica.Do("CLIENT", "LIST")
@@ -76,9 +86,12 @@ func (m *twoMasters) hits(s *Store, key string) bool {
 // TestTwoMasters is the two interleavings of turn.go. Without the time to turn each
 // ends in a stale answer.
 func TestTwoMasters(t *testing.T) {
-	for _, turn := range []time.Duration{0, 6 * time.Second} {
-		t.Run(fmt.Sprint(turn), func(t *testing.T) {
-			m := startTwoMasters(t, turn)
+	for _, tt := range []struct {
+		turn time.Duration
+		lost bool
+	}{{0, false}, {6 * time.Second, false}, {6 * time.Second, true}} {
+		t.Run(fmt.Sprintf("%v, lost %v", tt.turn, tt.lost), func(t *testing.T) {
+			turn, m := tt.turn, startTwoMasters(t, tt.turn, tt.lost)
 			// The first call on the new master: nobody has begun a new life there.
 			target := []freshet.Target{freshet.Key("hit")}
 			_, err := m.turned.Invalidate(t.Context(), target)
