@@ -64,7 +64,7 @@ func (p place) lookup(ctx context.Context, client rueidis.Client, ref freshet.Re
 		return freshet.Found{}, failed("synchronising invalidations", err)
 	}
 	if err := known.settled(c); err != nil {
-		return freshet.Found{}, err
+		return freshet.Found{}, failed("look-up", err)
 	}
 	return judge(ref, values, known, c), nil
 }

@@ -33,7 +33,9 @@ type Options struct {
 	TLS       bool
 	TLSConfig *tls.Config
 	// Sentinel is "master@host:port,host:port": the name of the master and the
-	// addresses of sentinels, which are asked without user or password.
+	// addresses of sentinels, which are asked without user or password. After a
+	// failover nothing is served or stored for some seconds, and invalidations are
+	// refused, until every process must have turned to the new master.
 	Sentinel string
 	// Cluster is "host:port,host:port": addresses of some nodes.
 	Cluster string

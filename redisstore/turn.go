@@ -1,10 +1,13 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/freshet-dev/freshet"
 )
 
 // When sentinels make another server the master while the old one lives, there are
@@ -29,16 +32,21 @@ import (
 // then. Requests go to their handlers meanwhile.
 //
 // That the life counts is seen from its version, which follows the clock of the
-// server (claim.lua). A process counts its time from nothing of its own, and one
-// that comes late, or was stopped, finds what the others have.
+// server (claim.lua), about once a second. No process measures anything by itself, so
+// one that comes late, or was stopped, finds what the others do.
+//
+// What tells such a life is that the server was promoted, and that no life on it
+// went before: the record is another server's, or there is none. A replica can be
+// promoted before its first data have come. The loss of the record later looks the
+// same, and costs as much.
 //
 // An invalidation has to know which server has taken it: on the new one, before
 // anybody has begun the new life, it would return as if nothing had happened. So it
 // passes the fence as look-ups do, where that costs it two atomic loads.
 //
-// In a Cluster the old master hands over to the new one, or has been cut off for as
-// long as it takes to stop by itself; and where there is one server there is no
-// other.
+// In a Cluster the new master tells the old one at once, or that has been cut off for
+// so long that it has stopped by itself; and where there is one server there is no
+// other. With AfterFailover "replay" there is no new life in which to wait.
 const (
 	// turnTime is how long processes may take to turn, after the first of them.
 	// Sentinels that miss the announcement hear of a new master within two seconds,
@@ -57,7 +65,7 @@ var errTurning error = turnError{}
 
 // Error says what is being waited for.
 func (turnError) Error() string {
-	return "freshet: redis: the master is another one, and counts only when every process has turned to it"
+	return "the master is another one, and counts only when every process has turned to it"
 }
 
 // Partial reports that the store leaves itself alone until it can be used: it is not
@@ -74,13 +82,25 @@ func (r *replica) settled(c control) error {
 
 // deliverTurned delivers calls of invalidate.lua to a server that has been asked
 // whether it is another one.
-func (s *Store) deliverTurned(ctx context.Context, client rueidis.Client, calls []invocation) (answers []answer, err error) {
+func (s *Store) deliverTurned(ctx context.Context, client rueidis.Client, calls []invocation) (answers []answer) {
 	if s.settings.turnTime == 0 {
-		return s.deliver(ctx, client, invalidateScript, calls), nil
+		return s.deliver(ctx, client, invalidateScript, calls)
 	}
-	err = s.vouchedOnce(ctx, client, s.layout.parts[0], func() error {
+	err := s.vouchedOnce(ctx, client, s.layout.parts[0], func() error {
 		answers = s.deliver(ctx, client, invalidateScript, calls)
 		return nil
 	})
-	return answers, err
+	for i := range answers {
+		answers[i].err = cmp.Or(answers[i].err, err)
+	}
+	return answers
+}
+
+// version reads an answer of invalidate.lua.
+func (a answer) version() (freshet.Version, error) {
+	n, err := a.int64()
+	if err == nil && n < 0 {
+		err = errTurning
+	}
+	return freshet.Version(max(n, 0)), err
 }

@@ -52,6 +52,7 @@ c.key_floor = trim(KB, time - keep, c.key_floor)
 c.ban_floor = trim(TB, time - (c.horizon + MARGIN) * 1000, c.ban_floor)
 
 save_control(c)
+-- The other half of what settled is to look-ups.
 local turned = redis.call('ZSCORE', TB, '!turned')
 if turned and c.version < tonumber(turned) then return '-' .. version end
 return version
