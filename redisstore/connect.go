@@ -136,7 +136,7 @@ func (s *settings) clientOption(life context.Context, uses *atomic.Uint64, quiet
 	switch s.mode {
 	case modeSentinel:
 		option.Sentinel = rueidis.SentinelOption{
-			MasterSet: s.master, Dialer: option.Dialer, TLSConfig: s.tls, TopologyRefreshInterval: 5 * time.Second,
+			MasterSet: s.master, Dialer: option.Dialer, TLSConfig: s.tls, TopologyRefreshInterval: refreshEvery,
 		}
 	case modeCluster:
 		// Redirections tell of most changes at once. They do not come from a node

@@ -81,12 +81,12 @@ func (s *Store) invalidate(ctx context.Context, targets []freshet.Target, home *
 			return 0, err
 		}
 	}
-	for i, a := range s.deliver(ctx, client, invalidateScript, calls) {
-		version, err := a.int64()
+	for i, a := range s.deliverTurned(ctx, client, calls) {
+		version, err := a.version()
 		if err != nil {
 			miss(calls[i].part, s.absent.heard(ctx, calls[i].part, err))
 		}
-		newest = max(newest, freshet.Version(version))
+		newest = max(newest, version)
 	}
 	if len(errs) > 0 {
 		return 0, s.absent.left(failed("invalidate", errors.Join(errs...)), targets, missing)

@@ -63,6 +63,9 @@ func (p place) lookup(ctx context.Context, client rueidis.Client, ref freshet.Re
 	if err != nil {
 		return freshet.Found{}, failed("synchronising invalidations", err)
 	}
+	if err := known.settled(c); err != nil {
+		return freshet.Found{}, failed("look-up", err)
+	}
 	return judge(ref, values, known, c), nil
 }
 

@@ -33,7 +33,9 @@ type Options struct {
 	TLS       bool
 	TLSConfig *tls.Config
 	// Sentinel is "master@host:port,host:port": the name of the master and the
-	// addresses of sentinels, which are asked without user or password.
+	// addresses of sentinels, which are asked without user or password. After a
+	// failover nothing is served or stored for some seconds, and invalidations are
+	// refused, until every process must have turned to the new master.
 	Sentinel string
 	// Cluster is "host:port,host:port": addresses of some nodes.
 	Cluster string
@@ -122,6 +124,7 @@ type settings struct {
 	keyBansKept time.Duration
 	mostBans    int
 	doubtAfter  time.Duration // see doubt.go
+	turnTime    time.Duration // see turn.go
 }
 
 // String names the store without secrets.
@@ -210,7 +213,7 @@ func (s *settings) locate(o *Options) error {
 	case o.Sentinel != "" && o.Cluster != "", o.Host != "" && o.Sentinel+o.Cluster != "":
 		errs = append(errs, bad("Host", "excludes Sentinel and Cluster, as they do each other: set one"))
 	case o.Sentinel != "":
-		s.mode = modeSentinel
+		s.mode, s.turnTime = modeSentinel, turnTime
 		name, list, ok := strings.Cut(o.Sentinel, "@")
 		if s.master = name; !ok || name == "" {
 			errs = append(errs, bad("Sentinel", `names no master: use "master@host:port,host:port"`))

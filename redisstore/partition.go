@@ -63,6 +63,8 @@ type replica struct {
 	synced atomic.Uint64
 	// floor is that of the newest control record seen by a sync.
 	floor atomic.Uint64
+	// turned is the version from which on the incarnation counts: see turn.go.
+	turned atomic.Uint64
 }
 
 // reaches reports whether everything that c speaks of is known. Nothing is if c
@@ -160,10 +162,13 @@ var errReply = errors.New("a script of freshet gave an unexpected reply")
 func (r *replica) add(members []string, newest uint64) {
 	for i := 0; i < len(members); i += 2 {
 		member, score := members[i], members[i+1]
-		if strings.HasPrefix(member, "!") {
-			continue // names the incarnation
-		}
 		version, err := strconv.ParseUint(score, 10, 64)
+		if strings.HasPrefix(member, "!") {
+			if member == turnedMember && err == nil {
+				r.turned.Store(version)
+			}
+			continue // the other one names the incarnation
+		}
 		bans := &r.bans
 		if covered, isFence := strings.CutPrefix(member, "~"); isFence {
 			bans, member = &r.fences, covered
@@ -196,6 +201,8 @@ type birth struct {
 	// deadline is that of intents: those that are lost with the old incarnation
 	// are made up for after it.
 	deadline time.Duration
+	// turn is how long processes may take to turn to another master.
+	turn time.Duration
 	// fence is the longest fence that this process has seen, in microseconds: one
 	// like it makes up for those that are lost.
 	fence atomic.Int64
@@ -213,7 +220,7 @@ func (b *birth) fenced(micros int64) {
 
 // args returns the arguments that ensure takes, in control.lua.
 func (b *birth) args() []string {
-	return []string{hex16(newIncarnation()), micros(b.deadline), strconv.FormatInt(b.fence.Load(), 10)}
+	return []string{hex16(newIncarnation()), micros(b.deadline), strconv.FormatInt(b.fence.Load(), 10), micros(b.turn)}
 }
 
 // newIncarnation returns a name that no incarnation had before; it is not 0.

@@ -64,7 +64,12 @@ func TestReplay(t *testing.T) {
 	if found, err := s.Lookup(t.Context(), freshet.Ref{Key: "kept"}); err != nil || found.Entry == nil || found.Stamp.Incarnation != before.Incarnation {
 		t.Errorf("what nobody has invalidated is gone: %+v, %v", found, err)
 	}
-	if found := stampOf(t, openQuiet(t, &o), "kept"); found.Incarnation == before.Incarnation {
+	late := openQuiet(t, &o)
+	awaitHere(t, "its life to count", func() bool {
+		found, err := late.Lookup(t.Context(), freshet.Ref{Key: "kept"})
+		return err == nil && found.Stamp.Incarnation != before.Incarnation
+	})
+	if found := stampOf(t, s, "kept"); found.Incarnation == before.Incarnation {
 		t.Error("a new process goes on with what nobody can have repeated for it")
 	}
 }

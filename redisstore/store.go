@@ -77,6 +77,9 @@ func start(ctx context.Context, settings settings) (*Store, error) {
 	s.sweeps.init(s)
 	s.intents.init(s)
 	s.layout.birth.deadline = settings.intentDeadline
+	if settings.fence {
+		s.layout.birth.turn = settings.turnTime
+	}
 	first := make(chan error, 1)
 	s.tasks.Go(func() { s.connect(first) })
 	var err error

@@ -8,8 +8,8 @@ if c.version < c.fenced and c.version < time then
 	c.version = time
 	save_control(c)
 end
-local due = redis.call('ZRANGE', WI, '-inf', whole(time), 'BYSCORE', 'LIMIT', 0, ARGV[4])
+local due = redis.call('ZRANGE', WI, '-inf', whole(time), 'BYSCORE', 'LIMIT', 0, ARGV[5])
 for _, member in ipairs(due) do
-	redis.call('ZADD', WI, whole(time + ARGV[5]), member)
+	redis.call('ZADD', WI, whole(time + ARGV[6]), member)
 end
 return due

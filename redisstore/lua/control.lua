@@ -50,12 +50,13 @@ end
 -- process starts. A server that is promoted may have been running all the time,
 -- and been a master before: it remembers the history that it then left behind as
 -- its second replication id. The first one would be simpler, but it also changes
--- when a master gets its first replica, and then nothing has been lost.
+-- when a master gets its first replica, and then nothing has been lost. The second
+-- result is whether it was promoted.
 local function server()
 	local info = redis.call('INFO', 'server', 'replication')
 	local run = string.match(info, 'run_id:(%w+)') or ''
 	local left = string.match(info, 'master_replid2:(%w+)') or ''
-	return string.sub(redis.sha1hex(run .. ':' .. left), 1, 16)
+	return string.sub(redis.sha1hex(run .. ':' .. left), 1, 16), string.find(left, '[^0]') ~= nil
 end
 
 -- outlive puts the expiry of the control keys off, so that they outlive what
@@ -89,24 +90,30 @@ end
 -- old one is lost; when moved also if it began on another server. Nothing else
 -- changes the server in the record, so it is never newer than the incarnation.
 -- ARGV[1] of every script that may come here is a name for a new incarnation,
--- ARGV[2] the deadline of intents and ARGV[3] the longest fence that the caller
--- knows of, in us.
+-- ARGV[2] the deadline of intents, ARGV[3] the longest fence that the caller knows
+-- of, and ARGV[4] in what time every process turns to a server that was promoted,
+-- see turn.go, in us.
 --
 -- Everything misses now, and once more after the deadline. The second stands in
 -- for the intents that may be lost with the old life: a write that is under way
 -- may still commit, and its process die. Those whose processes live are put back
 -- on record by them. What is still on record stays. Where fences are in use, one
--- over everything stands in for those that were in force.
+-- over everything stands in for those that were in force. On a server that was
+-- promoted nothing counts up to the version !turned; the version follows the clock
+-- until then. It may have been promoted with no record at all.
 local function ensure(moved)
 	local inc, c = ARGV[1], load_control()
 	if c and intact(c) and not (moved and c.server ~= server()) then return c end
+	local turn, here, promoted = 0, server()
+	if promoted and not (c and c.server == here) then turn = tonumber(ARGV[4]) end
 	local time, longest = now(), math.max(tonumber(ARGV[3]), c and c.longest or 0)
 	c = {inc = inc, version = time, ban = 0, key_floor = 0, ban_floor = 0,
-		fenced = 0, longest = longest, horizon = 0, server = server()}
+		fenced = time + turn, longest = longest, horizon = 0, server = here}
 	redis.call('DEL', CTL, TB, KB)
 	if not call('ZREMRANGEBYSCORE', WI, 'inf', 'inf') then redis.call('DEL', WI) end
 	for i = 2, 4 do redis.call('ZADD', KEYS[i], 'inf', '!' .. inc) end
-	clear_at(time + tonumber(ARGV[2]))
+	clear_at(time + turn + tonumber(ARGV[2]))
+	if turn > 0 then redis.call('ZADD', TB, whole(c.fenced), '!turned') end
 	if longest > 0 then fence(c, TB, '*', longest) end
 	redis.call('SET', CTL, format_control(c))
 	for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], MARGIN) end

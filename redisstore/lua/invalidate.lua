@@ -4,7 +4,7 @@
 -- ARGV: those of records.lua; the channel of leases; how long bans of keys are
 -- kept, in us; how many bans are kept of each kind; how many members are tags and
 -- so on; these; then the members of the keys. A member comes after its fence in us,
--- 0 for none.
+-- 0 for none. Returns the version, negative when it does not count yet: see turn.go.
 local c = ensure()
 local time = now()
 local _, at = records(time)
@@ -52,4 +52,7 @@ c.key_floor = trim(KB, time - keep, c.key_floor)
 c.ban_floor = trim(TB, time - (c.horizon + MARGIN) * 1000, c.ban_floor)
 
 save_control(c)
+-- The other half of what settled is to look-ups.
+local turned = redis.call('ZSCORE', TB, '!turned')
+if turned and c.version < tonumber(turned) then return '-' .. version end
 return version

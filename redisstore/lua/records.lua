@@ -32,16 +32,16 @@ end
 -- records makes the changes. It returns whether there was room for all, and what
 -- comes first in ARGV after them.
 local function records(time)
-	local due, at, room = time + tonumber(ARGV[4]), 8, true
-	for _ = 1, tonumber(ARGV[5]) do
+	local due, at, room = time + tonumber(ARGV[5]), 9, true
+	for _ = 1, tonumber(ARGV[6]) do
 		redis.call('ZREM', WI, ARGV[at], 'r' .. string.sub(ARGV[at], 2))
 		at = at + 1
 	end
-	for _ = 1, tonumber(ARGV[6]) do
+	for _ = 1, tonumber(ARGV[7]) do
 		done(ARGV[at], time)
 		at = at + 1
 	end
-	for _ = 1, tonumber(ARGV[7]) do
+	for _ = 1, tonumber(ARGV[8]) do
 		room = add(ARGV[at], due, time) and room
 		at = at + 1
 	end
