@@ -128,6 +128,7 @@ func awaitHere(t *testing.T, what string, ok func() bool) {
 // is seen to be stale; so the test would notice. A Sentinel's client closes the
 // connections to it, with or without doubt.
 func TestFrozenPastFailover(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartReplicatedCluster(t, 3, 1, "--cluster-node-timeout", "1000")
 	for _, doubt := range []bool{false, true} {
 		t.Run(fmt.Sprintf("cluster, doubt %v", doubt), func(t *testing.T) {
