@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 // its warnings.
 func openShort(t *testing.T, o Options, d time.Duration, logged *buffer) *Store {
 	t.Helper()
-	o.Logger = slog.New(slog.DiscardHandler)
+	o.Logger, o.LookupTimeout = slog.New(slog.DiscardHandler), cmp.Or(o.LookupTimeout, 5*time.Second)
 	if logged != nil {
 		o.Logger = slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}

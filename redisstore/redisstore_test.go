@@ -170,8 +170,11 @@ func (h *harness) suite(partitioned bool) storetest.Harness {
 	return storetest.Harness{
 		Open: func(t testing.TB) freshet.Store {
 			options, servers := h.start(t)
-			s := openWith(t, options)
-			h.known[s] = started{options, servers}
+			// What is lost is cleared once more after the deadline. A check that takes
+			// longer would meet that.
+			patient := func(o *redisstore.Options) { options(o); o.IntentDeadline = time.Hour }
+			s := openWith(t, patient)
+			h.known[s] = started{patient, servers}
 			return s
 		},
 		OpenBrief: h.openBrief,
