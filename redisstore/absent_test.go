@@ -80,11 +80,13 @@ func timedOut(err error) bool {
 // TestNodeAbsent: a node of a Cluster that is frozen, or down, is waited for once.
 // Then calls for its partitions fail at once, and for others work as ever.
 func TestNodeAbsent(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]struct{ begin, end func(*redistest.Server) }{
 		"frozen": {(*redistest.Server).Freeze, (*redistest.Server).Thaw},
 		"down":   {(*redistest.Server).Stop, (*redistest.Server).Start},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h := newHalved(t)
 			all := [2]int{len(h.keys[0]), len(h.keys[1])}
 			if got := h.look(1); got.hits != all[1] {
@@ -134,6 +136,7 @@ func (h *halved) wantLeft() {
 // TestNodesAbsent: a node that nobody waits long enough for is missed, too. Where
 // no node answers, the errors say that it is the store.
 func TestNodesAbsent(t *testing.T) {
+	t.Parallel()
 	h := newHalved(t)
 	h.cluster.Nodes[1].Freeze()
 	await(t, "the node to be missed", func() bool {

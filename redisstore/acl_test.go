@@ -17,22 +17,21 @@ import (
 	"github.com/freshet-dev/freshet"
 	"github.com/freshet-dev/freshet/internal/redistest"
 	"github.com/freshet-dev/freshet/redisstore"
-	"github.com/freshet-dev/freshet/storetest"
 )
 
-// documented returns the lines ACL SETUSER of docs/operations.md by the word in
-// the comment above each.
-func documented(t *testing.T) map[string][]string {
+// documented returns the line ACL SETUSER of docs/operations.md for the deployment,
+// which is the word in the comment above it.
+func (d *deployment) documented(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile("../docs/operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := make(map[string][]string)
-	for _, m := range regexp.MustCompile(`(?m)^# (\w+)\n(ACL SETUSER .*)$`).FindAllStringSubmatch(string(text), -1) {
-		lines[m[1]] = strings.Fields(m[2])
+	m := regexp.MustCompile(`(?m)^# ` + d.name + `\n(ACL SETUSER .*)$`).FindStringSubmatch(string(text))
+	if m == nil {
+		t.Fatalf("docs/operations.md has no line for %s", d.name)
 	}
-	return lines
+	return strings.Fields(m[1])
 }
 
 // deployment is a Redis with a user of the fewest rights.
@@ -42,21 +41,21 @@ type deployment struct {
 	options          func(*redisstore.Options)
 }
 
-// deployments starts one of each kind, with replicas.
-func deployments(t *testing.T) []*deployment {
-	t.Helper()
-	group := redistest.StartSentinel(t)
-	c := redistest.StartReplicatedCluster(t, 3, 1)
-	return []*deployment{
-		single(t),
-		{"sentinel", group.Nodes, group.Nodes[:1], func(o *redisstore.Options) { o.Sentinel = group.Name + "@" + group.Addr }},
-		{"cluster", c.Nodes, c.Nodes[:3], func(o *redisstore.Options) { o.Cluster = strings.Join(c.Addrs, ",") }},
-	}
-}
-
 func single(t *testing.T) *deployment {
 	options, servers := standalone(t)
 	return &deployment{"standalone", servers, servers, options}
+}
+
+func withSentinel(t *testing.T) *deployment {
+	group := redistest.StartSentinel(t)
+	options := func(o *redisstore.Options) { o.Sentinel = group.Name + "@" + group.Addr }
+	return &deployment{"sentinel", group.Nodes, group.Nodes[:1], options}
+}
+
+func inCluster(t *testing.T) *deployment {
+	c := redistest.StartReplicatedCluster(t, 3, 1)
+	options := func(o *redisstore.Options) { o.Cluster = strings.Join(c.Addrs, ",") }
+	return &deployment{"cluster", c.Nodes, c.Nodes[:3], options}
 }
 
 // allow gives the user the rights of a line, and no others.
@@ -73,28 +72,15 @@ func (d *deployment) asUser(o *redisstore.Options) {
 	o.Username, o.Password, o.Namespace = "freshet", "secret", "shop"
 }
 
-// TestFewestRights runs the whole suite with the rights that the documentation
-// gives, on every deployment, and looks for each right whether it is needed.
+// TestFewestRights looks for each right that the documentation gives whether it is
+// needed. That they are enough is shown by TestConformance.
 func TestFewestRights(t *testing.T) {
 	t.Parallel()
-	lines := documented(t)
-	for _, d := range deployments(t) {
-		line := lines[d.name]
-		if line == nil {
-			t.Fatalf("docs/operations.md has no line for %s", d.name)
-		}
+	for _, start := range []func(*testing.T) *deployment{single, withSentinel, inCluster} {
+		d := start(t)
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
-			d.allow(t, line)
-			testNeeded(t, d, line)
-			d.allow(t, line)
-			h := &harness{start: func(t testing.TB) (func(*redisstore.Options), []*redistest.Server) {
-				for _, server := range d.masters {
-					do(t, server, "FLUSHALL")
-				}
-				return d.asUser, d.masters
-			}}
-			storetest.Run(t, h.suite(d.name == "cluster"))
+			testNeeded(t, d, d.documented(t))
 		})
 	}
 }
@@ -153,7 +139,7 @@ func TestRightsAreUsed(t *testing.T) {
 		}
 	}
 	var given []string
-	for _, right := range documented(t)["standalone"] {
+	for _, right := range (&deployment{name: "standalone"}).documented(t) {
 		if strings.HasPrefix(right, "+") {
 			given = append(given, right)
 		}
@@ -166,7 +152,7 @@ func TestRightsAreUsed(t *testing.T) {
 // TestRightTakenAway: what is denied later is an error, and not taken for a loss.
 func TestRightTakenAway(t *testing.T) {
 	d := single(t)
-	d.allow(t, documented(t)["standalone"])
+	d.allow(t, d.documented(t))
 	s := openWith(t, d.asUser)
 	fill(t, s, key("k"), time.Hour, "body")
 	stamp := lookup(t, s, key("other")).Stamp
@@ -180,8 +166,9 @@ func TestRightTakenAway(t *testing.T) {
 // TestNoSubscription: without the right to subscribe, waiting for other processes
 // takes until their leases end. The log says so, once.
 func TestNoSubscription(t *testing.T) {
+	t.Parallel()
 	d := single(t)
-	line := documented(t)["standalone"]
+	line := d.documented(t)
 	d.allow(t, slices.DeleteFunc(slices.Clone(line), func(right string) bool { return right == "+subscribe" }))
 	log := new(journal)
 	s := openWith(t, d.asUser, func(o *redisstore.Options) { o.Logger = slog.New(slog.NewTextHandler(log, nil)) })

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -28,7 +29,7 @@ type harm struct{ stale, lost int }
 
 func openQuiet(t *testing.T, o *Options) *Store {
 	t.Helper()
-	o.Logger = slog.New(slog.DiscardHandler)
+	o.Logger, o.LookupTimeout = slog.New(slog.DiscardHandler), cmp.Or(o.LookupTimeout, 5*time.Second)
 	s, err := New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -128,10 +129,11 @@ func awaitHere(t *testing.T, what string, ok func() bool) {
 // is seen to be stale; so the test would notice. A Sentinel's client closes the
 // connections to it, with or without doubt.
 func TestFrozenPastFailover(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartReplicatedCluster(t, 3, 1, "--cluster-node-timeout", "1000")
 	for _, doubt := range []bool{false, true} {
 		t.Run(fmt.Sprintf("cluster, doubt %v", doubt), func(t *testing.T) {
-			o := &Options{Cluster: strings.Join(c.Addrs[:3], ",")}
+			o := &Options{Cluster: strings.Join(c.Addrs[:3], ","), LookupTimeout: 5 * time.Second}
 			o.Logger = slog.New(slog.DiscardHandler)
 			settings, err := o.settings()
 			if err != nil {

@@ -45,8 +45,10 @@ func wantOld(t *testing.T, s freshet.Store, want bool) {
 // acknowledged, the master dies, and the replica, which has the old entries and
 // the old record, is promoted.
 func TestFailoverLosesInvalidation(t *testing.T) {
+	t.Parallel()
 	for setting, old := range afterFailover {
 		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
 			group := redistest.StartSentinel(t)
 			options := func(o *redisstore.Options) {
 				o.Sentinel, o.AfterFailover = group.Name+"@"+group.Addr, setting
@@ -168,6 +170,7 @@ func TestSameServer(t *testing.T) {
 // TestPromotedInPlace: a master is demoted, and promoted again, in the same
 // process and without closing connections. Nothing tells the client.
 func TestPromotedInPlace(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	s := open(t, server)
 	fillOld(t, s)
@@ -218,6 +221,7 @@ func TestRefusesWritesEmpty(t *testing.T) {
 
 // TestClusterFailover: a replica that lacks an invalidation takes over.
 func TestClusterFailover(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartReplicatedCluster(t, 3, 1, "--cluster-node-timeout", "1000")
 	for setting, old := range afterFailover {
 		t.Run(setting, func(t *testing.T) {
@@ -265,6 +269,7 @@ func TestClusterFailover(t *testing.T) {
 
 // TestClusterRestart: one node of a Cluster comes back with an old snapshot.
 func TestClusterRestart(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 2)
 	s := openWith(t, func(o *redisstore.Options) { o.Cluster = strings.Join(c.Addrs, ",") })
 	fillOld(t, s)

@@ -13,6 +13,7 @@ import (
 // themselves: also those on which calls of many are under way, which the client
 // keeps after a call has run into its limit.
 func TestHalfOpen(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	proxy := redistest.StartProxy(t, server.Addr)
 	s := openWith(t, func(o *redisstore.Options) {

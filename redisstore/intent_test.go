@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,7 +20,7 @@ import (
 // its warnings.
 func openShort(t *testing.T, o Options, d time.Duration, logged *buffer) *Store {
 	t.Helper()
-	o.Logger = slog.New(slog.DiscardHandler)
+	o.Logger, o.LookupTimeout = slog.New(slog.DiscardHandler), cmp.Or(o.LookupTimeout, 5*time.Second)
 	if logged != nil {
 		o.Logger = slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}
@@ -130,6 +131,7 @@ func settled(t *testing.T, server *redistest.Server, d time.Duration, logged *bu
 // TestDeadWriter: what a process has put on record before it dies is invalidated
 // by another, of which the log tells once, and again some times.
 func TestDeadWriter(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	var logged buffer
 	s := settled(t, server, 50*time.Millisecond, &logged, "a", "b", "c", "stays")
@@ -268,6 +270,7 @@ func TestIntentSurvives(t *testing.T) {
 
 // TestClearAfterLoss: the intents of dead processes that are lost are made up for.
 func TestClearAfterLoss(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	s := settled(t, server, 50*time.Millisecond, nil, "k")
 	writer := openShort(t, Options{Port: server.Port}, time.Hour, nil)
@@ -383,6 +386,7 @@ func TestIntentUnderOutage(t *testing.T) {
 // TestClusterIntent: a record outlasts an invalidation that not all partitions
 // have taken, whichever of them it is in.
 func TestClusterIntent(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 2)
 	s := openShort(t, Options{Cluster: strings.Join(c.Addrs, ",")}, time.Hour, nil)
 	targets := []freshet.Target{freshet.Key("k"), freshet.Tag("t")}

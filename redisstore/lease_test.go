@@ -88,8 +88,9 @@ func TestInvalidationWakes(t *testing.T) {
 	if got := <-done; !got.shared || got.err != nil {
 		t.Errorf("Wait: %v, %v", got.shared, got.err)
 	}
-	// Without a message, it would have taken until the lease ran out.
-	if stats := do(t, server, "INFO", "commandstats").(string); !strings.Contains(stats, "cmdstat_publish:calls=1,") {
+	// Without a message, it would have taken until the lease ran out. An
+	// invalidation whose answer comes late is made again, and so is the message.
+	if stats := do(t, server, "INFO", "commandstats").(string); !strings.Contains(stats, "cmdstat_publish:calls=") {
 		t.Errorf("the invalidation has not woken anybody:\n%s", stats)
 	}
 	next, err := b.Lease(t.Context(), key("k"), nil, lookup(t, b, key("k")).Stamp)
@@ -105,6 +106,7 @@ func TestInvalidationWakes(t *testing.T) {
 
 // TestLeaseIsKeptAlive holds a lease for longer than it lasts by itself.
 func TestLeaseIsKeptAlive(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	a, b := open(t, server), open(t, server)
 	stamp := lookup(t, a, key("k")).Stamp
@@ -134,6 +136,7 @@ func TestLeaseIsKeptAlive(t *testing.T) {
 
 // TestDeadHolder: nobody releases the lease of a process that has died.
 func TestDeadHolder(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	a, b := open(t, server), open(t, server)
 	stamp := lookup(t, a, key("k")).Stamp

@@ -101,6 +101,7 @@ func (l *load) read(ctx context.Context, s freshet.Store, row *loadRow) {
 			l.t.Errorf("%s: version %s under %v, after the invalidation of %d had returned",
 				row.ref.Key, found.Entry.Body, found.Entry.Stamp, due)
 		}
+		time.Sleep(rand.N(2 * time.Millisecond)) // leaves some of the machine to others
 		return
 	}
 	body := strconv.FormatInt(row.committed.Load(), 10)

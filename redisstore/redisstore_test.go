@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"path"
@@ -21,6 +22,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// What these tests do is wait: for servers, and for time to pass. The default, a
+	// test for each processor, would have them wait one after the other.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	// After a change of a cluster's topology the client keeps the connections to
 	// nodes that have gone for five more seconds, closed or not, and may look at the
 	// topology once more within one.
@@ -164,8 +170,11 @@ func (h *harness) suite(partitioned bool) storetest.Harness {
 	return storetest.Harness{
 		Open: func(t testing.TB) freshet.Store {
 			options, servers := h.start(t)
-			s := openWith(t, options)
-			h.known[s] = started{options, servers}
+			// What is lost is cleared once more after the deadline. A check that takes
+			// longer would meet that.
+			patient := func(o *redisstore.Options) { options(o); o.IntentDeadline = time.Hour }
+			s := openWith(t, patient)
+			h.known[s] = started{patient, servers}
 			return s
 		},
 		OpenBrief: h.openBrief,
@@ -252,33 +261,45 @@ func standalone(t testing.TB) (func(*redisstore.Options), []*redistest.Server) {
 	return func(o *redisstore.Options) { o.Host, o.Port = "127.0.0.1", server.Port }, []*redistest.Server{server}
 }
 
+// TestConformance runs the suite on every deployment: on a single server with all
+// rights and without a namespace, and on the others with the rights that the
+// documentation gives.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	t.Run("standalone", func(t *testing.T) {
+		t.Parallel()
 		storetest.Run(t, (&harness{start: standalone}).suite(false))
 	})
-	t.Run("namespace and socket", func(t *testing.T) {
+	t.Run("socket", func(t *testing.T) {
+		t.Parallel()
+		d := &deployment{name: "standalone"}
+		line := append(d.documented(t), "+select")
 		h := &harness{start: func(t testing.TB) (func(*redisstore.Options), []*redistest.Server) {
 			socket := path.Join(t.TempDir(), "redis.sock")
-			server := redistest.Start(t, "--unixsocket", socket)
-			return func(o *redisstore.Options) { o.URL, o.Namespace = "unix://"+socket+"?db=3", "shop" },
-				[]*redistest.Server{server}
+			d.servers = []*redistest.Server{redistest.Start(t, "--unixsocket", socket)}
+			d.allow(t, line)
+			return func(o *redisstore.Options) { o.URL, o.Namespace = "unix://freshet:secret@"+socket+"?db=3", "shop" }, d.servers
 		}}
 		suite := h.suite(false)
 		// These look into database 0.
 		suite.Forget, suite.Corrupt = nil, nil
 		storetest.Run(t, suite)
 	})
-	t.Run("cluster", func(t *testing.T) {
-		// Forming a cluster takes seconds, so all checks share one.
-		c := redistest.StartCluster(t, 3)
-		h := &harness{start: func(t testing.TB) (func(*redisstore.Options), []*redistest.Server) {
-			for _, node := range c.Nodes {
-				do(t, node, "FLUSHALL")
-			}
-			return func(o *redisstore.Options) { o.Cluster = strings.Join(c.Addrs, ",") }, c.Nodes
-		}}
-		storetest.Run(t, h.suite(true))
-	})
+	for _, start := range []func(*testing.T) *deployment{withSentinel, inCluster} {
+		d := start(t)
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			d.allow(t, d.documented(t))
+			// Forming a cluster takes seconds, so all checks share one.
+			h := &harness{start: func(t testing.TB) (func(*redisstore.Options), []*redistest.Server) {
+				for _, server := range d.masters {
+					do(t, server, "FLUSHALL")
+				}
+				return d.asUser, d.masters
+			}}
+			storetest.Run(t, h.suite(d.name == "cluster"))
+		})
+	}
 }
 
 func TestClient(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 // which only writes. It takes over, both repeat theirs, and everything else is
 // still there, until a process comes that was on no server before.
 func TestReplay(t *testing.T) {
+	t.Parallel()
 	group := redistest.StartSentinel(t)
 	o := Options{Sentinel: group.Name + "@" + group.Addr, AfterFailover: "replay", IntentDeadline: time.Hour}
 	s, writer := openQuiet(t, &o), openQuiet(t, &o)

@@ -91,6 +91,7 @@ func TestFull(t *testing.T) {
 
 // TestLoading starts a store while Redis reads its data from disk.
 func TestLoading(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, "--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024")
 	do(t, server, "EVAL", "for i = 1, 1000 do redis.call('SET', 'x' .. i, string.rep('x', 100)) end", "0")
 	do(t, server, "SAVE")
@@ -136,6 +137,7 @@ func TestRestart(t *testing.T) {
 
 // TestFrozen: connections stand, but nothing is answered.
 func TestFrozen(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	quick := func(o *redisstore.Options) {
 		o.SocketTimeout, o.ConnectTimeout = 200*time.Millisecond, 200*time.Millisecond
@@ -221,6 +223,7 @@ func connections(t testing.TB, server *redistest.Server) int {
 }
 
 func TestSentinelFailover(t *testing.T) {
+	t.Parallel()
 	group := redistest.StartSentinel(t)
 	s := openWith(t, func(o *redisstore.Options) { o.Sentinel = group.Name + "@" + group.Addr })
 	fill(t, s, key("k"), time.Hour, "body")
@@ -244,6 +247,7 @@ func TestSentinelFailover(t *testing.T) {
 
 // TestClusterNodeDown names the partitions that have not been reached.
 func TestClusterNodeDown(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t, 2)
 	s := openWith(t, func(o *redisstore.Options) {
 		o.Cluster, o.SocketTimeout = strings.Join(c.Addrs, ","), time.Second

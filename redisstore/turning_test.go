@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/freshet-dev/freshet"
 	"github.com/freshet-dev/freshet/internal/redistest"
@@ -112,10 +113,14 @@ func (p *turning) turn(to string) {
 
 // TestProxyTurns: the address leads to another server, and no connection breaks.
 func TestProxyTurns(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	second := redistest.Start(t, "--replicaof", strings.Replace(server.Addr, ":", " ", 1))
 	p := newTurning(t, server.Addr)
-	s := openWith(t, func(o *redisstore.Options) { o.Port = p.port() })
+	s := openWith(t, func(o *redisstore.Options) {
+		// What is under way when it turns is answered by nobody.
+		o.Port, o.LookupTimeout = p.port(), time.Second
+	})
 	fillOld(t, s)
 	await(t, "the replication", func() bool { return do(t, second, "EXISTS", "k", "tagged") == int64(2) })
 	do(t, second, "REPLICAOF", "NO", "ONE")

@@ -17,6 +17,7 @@ func waitFor(n int) func(*redisstore.Options) {
 // TestWaitReplicas: an invalidation counts when the replica has it. The store
 // without the setting shows that the master alone would take it.
 func TestWaitReplicas(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	replica := redistest.Start(t, "--replicaof", strings.Replace(server.Addr, ":", " ", 1))
 	s, careless := open(t, server, waitFor(1)), open(t, server)
@@ -51,6 +52,7 @@ func TestWaitReplicas(t *testing.T) {
 
 // TestWaitReplicasCluster: every partition waits for replicas of its own master.
 func TestWaitReplicasCluster(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartReplicatedCluster(t, 3, 1)
 	s := openWith(t, waitFor(1), func(o *redisstore.Options) { o.Cluster = strings.Join(c.Addrs, ",") })
 	fillOld(t, s)

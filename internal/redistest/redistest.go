@@ -198,8 +198,10 @@ func (s *Server) run() error {
 	return s.ready()
 }
 
-// ready waits until the server answers PING, in whatever way.
+// ready waits until the server answers, in whatever way. Another that has taken the
+// port meanwhile answers as well, as long as it takes this one to notice.
 func (s *Server) ready() error {
+	id := fmt.Sprintf("process_id:%d\r\n", s.cmd.Process.Pid)
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		select {
 		case <-s.exited:
@@ -209,7 +211,8 @@ func (s *Server) ready() error {
 			return fmt.Errorf("redistest: %s %q ended:\n%s", s.program, s.args, s.output)
 		case <-time.After(2 * time.Millisecond):
 		}
-		if _, err := s.Do("PING"); err == nil || errors.As(err, new(Error)) {
+		info, err := s.Do("INFO", "server")
+		if errors.As(err, new(Error)) || err == nil && strings.Contains(fmt.Sprint(info), id) {
 			return nil
 		}
 	}

@@ -2,6 +2,7 @@ package redistest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -125,16 +126,16 @@ func (c *Cluster) Failover(master *Server, force bool) (*Server, error) {
 }
 
 // Settle waits until every node answers and no other says that it is down, all
-// slots have owners and all replicas are synchronised: what a test wants after
-// its faults have been taken back.
+// say the same of who owns what, all slots have owners and all replicas are
+// synchronised: what a test wants after its faults have been taken back.
+//
+// A node that thaws takes itself for the master that it was until another tells
+// it, and what it is told to store until then is lost.
 func (c *Cluster) Settle() error {
-	err := c.everywhere("all nodes to be up", func(v view) bool {
-		for _, failed := range v.failed {
-			if failed {
-				return false
-			}
-		}
-		return true
+	err := c.everywhere("all nodes to be up and to agree", func(v view) bool {
+		first, err := c.look()
+		return err == nil && !slices.Contains(slices.Collect(maps.Values(v.failed)), true) &&
+			maps.Equal(v.masterOf, first.masterOf) && maps.EqualFunc(v.slots, first.slots, slices.Equal)
 	})
 	if err != nil {
 		return err
