@@ -114,7 +114,10 @@ local function ensure(moved)
 	for i = 2, 4 do redis.call('ZADD', KEYS[i], 'inf', '!' .. inc) end
 	clear_at(time + turn + tonumber(ARGV[2]))
 	if turn > 0 then redis.call('ZADD', TB, whole(c.fenced), '!turned') end
-	if longest > 0 then fence(c, TB, '*', longest) end
+	if longest > 0 then
+		fence(c, TB, '*', turn + longest) -- the old master takes fences until all have turned
+		c.longest = longest
+	end
 	redis.call('SET', CTL, format_control(c))
 	for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], MARGIN) end
 	return c
