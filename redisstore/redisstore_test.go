@@ -205,7 +205,7 @@ func (h *harness) suite(partitioned bool) storetest.Harness {
 // new incarnation clears itself after that time; nothing of it is left on record.
 func (h *harness) openBrief(t testing.TB) freshet.Store {
 	options, servers := h.start(t)
-	brief := func(o *redisstore.Options) { options(o); o.IntentDeadline = time.Second }
+	brief := func(o *redisstore.Options) { options(o); o.IntentDeadline = 3 * time.Second }
 	s := openWith(t, brief)
 	invalidate(t, s, freshet.All())
 	client, err := s.Client()
