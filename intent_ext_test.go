@@ -363,6 +363,7 @@ func TestIntendFails(t *testing.T) {
 			if w := send(t.Context(), h, "PUT", "/items/1"); w.Code != 200 || w.Header().Get("Cache-Status") != "freshet; "+writeDone {
 				t.Errorf("%d, %s", w.Code, w.Header().Get("Cache-Status"))
 			}
+			time.Sleep(time.Minute)
 		}
 		s.wantJournal(t,
 			"intend key:item:1 key:list", "intend key:item:1 key:list key:a", "carry out key:item:1 key:list key:a",

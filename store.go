@@ -202,12 +202,12 @@ type Intender interface {
 	Intend(ctx context.Context, targets []Target) (Intent, error)
 }
 
-// Intent is what is on record of one change. Its methods are called one at a
-// time, and none after Invalidate or Withdraw. One of these two is called in any
-// case, even while the store is left alone because it fails: ctx has ended then, and
-// all there is to do is to keep the record alive no longer.
+// Intent is what is on record of one change. Its methods are called one at a time,
+// none after Invalidate or Withdraw, one of these two in any case. They are called
+// even while the store is left alone because it fails: ctx has ended then, and all
+// there is to do is to note what is to be kept alive from now on.
 type Intent interface {
-	// Add puts more targets on record.
+	// Add puts more targets on record; after an error, when it is next kept alive.
 	Add(ctx context.Context, targets []Target) error
 	// Invalidate is [Store.Invalidate], and takes the record away in the same
 	// step where the store is one partition. On an error the record is left to

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/freshet-dev/freshet/internal/breaker"
 	"github.com/freshet-dev/freshet/internal/owed"
@@ -34,9 +35,15 @@ type Delivery[T owed.Target, V any] struct {
 	store   Store[T, V]
 	log     *slog.Logger
 	observe func(err error)
-	// unrecorded says that the store did not take the latest intent.
-	unrecorded atomic.Bool
+	// unrecorded is when the store last did not take an intent, in nanoseconds; 0
+	// when that trouble is over.
+	unrecorded atomic.Int64
 }
+
+// calm is for how long a trouble has to be gone before it is told to be over. One
+// node of many that takes no records fails some writes and not others: each would
+// end or begin the trouble anew, and be a line of the log.
+const calm = 10 * time.Second
 
 // New returns the traffic with store, queueing in queue. It tells log and observe,
 // which gets nil when a trouble is over. It has to be closed.
@@ -72,6 +79,9 @@ func (d *Delivery[T, V]) Invalidate(ctx context.Context, record *Record[T, V], t
 			return version, nil
 		}
 	}
+	if open {
+		err = ErrOpen // and not that of the context, which is no matter of the caller's
+	}
 	if taken, partly := owed.Taken(targets, err); partly {
 		targets = slices.DeleteFunc(slices.Clone(targets), func(t T) bool { return slices.Contains(taken, t) })
 	}
@@ -82,15 +92,29 @@ func (d *Delivery[T, V]) Invalidate(ctx context.Context, record *Record[T, V], t
 	return version, fmt.Errorf("freshet: the invalidation is being retried, and what it covers is not served meanwhile: %w", err)
 }
 
-// brief returns the context for the end of an intent, which has to be told to the
-// store even while that is left alone, or it would keep the record alive for ever.
-// The context has ended then, so that nothing waits for the store.
+// brief returns the context for what an intent has to be told even while the store
+// is left alone: its end, or the record would be kept alive for ever, and what joins
+// it. The context has ended then, so that nothing waits for the store.
 func (d *Delivery[T, V]) brief(ctx context.Context) (_ context.Context, open bool, end context.CancelFunc) {
 	ctx, end = context.WithCancel(ctx)
 	if open = d.Open(); open {
 		end()
 	}
 	return ctx, open, end
+}
+
+// recorded takes note of whether an intent has been put on record.
+func (d *Delivery[T, V]) recorded(err error) {
+	now := time.Now()
+	last := d.unrecorded.Load()
+	switch {
+	case err != nil:
+		if d.unrecorded.Swap(now.UnixNano()) == 0 {
+			d.tell(err, "freshet: writes are not put on record; one whose process dies may leave stale entries", "")
+		}
+	case last != 0 && now.Sub(time.Unix(0, last)) > calm && d.unrecorded.CompareAndSwap(last, 0):
+		d.tell(nil, "", "freshet: writes are put on record again")
+	}
 }
 
 // tell reports that something has begun to fail, or with nil that it has ended to.

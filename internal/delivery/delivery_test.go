@@ -95,10 +95,10 @@ func TestRecord(t *testing.T) {
 			if err := r.Join(context.Background(), some, all); !errors.Is(err, ErrOpen) {
 				t.Errorf("Join: %v, want %v", err, ErrOpen)
 			}
-			if _, err := d.Invalidate(context.Background(), r, some); err == nil || !d.Covers("a", nil) {
+			if _, err := d.Invalidate(context.Background(), r, some); !errors.Is(err, ErrOpen) || errors.Is(err, context.Canceled) || !d.Covers("a", nil) {
 				t.Errorf("Invalidate: %v; it is owed: %v", err, d.Covers("a", nil))
 			}
-		}, []string{"intend", "lapse", "invalidate"}}, // the last is the delivery
+		}, []string{"intend", "lapse", "lapse", "invalidate"}}, // Join, the end, the delivery
 		{"refused", true, false, func(f *fake, d *Delivery[target, int], r *Record[target, int]) {
 			f.refuses = 2
 			if err := r.Join(context.Background(), some, all); !errors.Is(err, errFull) {
@@ -127,4 +127,36 @@ func TestRecord(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRecordsFlap: a store that takes some records and not others is told about
+// once, and once when that is over.
+func TestRecordsFlap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, told := new(fake), []bool{}
+		d := traffic(f, true)
+		d.observe = func(err error) { told = append(told, err == nil) }
+		some := []target{"k:a"}
+		join := func(refuses int) {
+			f.refuses = refuses
+			_ = d.Record(false).Join(t.Context(), some, func() []target { return some })
+			time.Sleep(time.Millisecond)
+		}
+		for range 100 {
+			join(1)
+			join(0)
+		}
+		if diff := cmp.Diff([]bool{false}, told); diff != "" {
+			t.Errorf("while it flaps (-want +got):\n%s", diff)
+		}
+		time.Sleep(2 * calm)
+		join(0)
+		join(0)
+		if diff := cmp.Diff([]bool{false, true}, told); diff != "" {
+			t.Errorf("after it (-want +got):\n%s", diff)
+		}
+		if _, err := d.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -44,19 +44,22 @@ func (r *Record[T, V]) Join(ctx context.Context, targets []T, all func() []T) er
 		return nil
 	}
 	d, err := r.delivery, ErrOpen
+	ctx, open, end := d.brief(ctx)
+	defer end()
 	switch {
-	case d.Open():
 	case r.intent != nil:
-		err = r.intent.Add(ctx, targets)
-	default:
+		// Told even now: the store can put it on record with the rest when it is
+		// back, as it keeps that alive.
+		if added := r.intent.Add(ctx, targets); !open {
+			err = added
+		}
+	case !open:
 		var intent Intent[T, V]
 		if intent, err = d.store.Intend(ctx, all()); err == nil {
 			r.intent = intent
 		}
 	}
-	if d.unrecorded.Swap(err != nil) != (err != nil) {
-		d.tell(err, "freshet: writes are not put on record; one whose process dies may leave stale entries", "freshet: writes are put on record again")
-	}
+	d.recorded(err)
 	return d.Limit(ctx, err)
 }
 

@@ -34,13 +34,21 @@ func (g *Group[S, R]) Gather(ctx context.Context, key string, stamp S) (f *Fligh
 // from then on. It returns what the load before has landed with; ok is false if
 // that has failed, or there was none. When the flight's context has ended, nobody
 // waits for it any more.
+//
+// Nor is a load waited for that everybody has left: its handler may never notice,
+// and would hold up all who ever ask for the key.
 func (f *Flight[S, R]) Depart() (result R, ok bool) {
 	if before := f.before; before != nil {
 		select {
 		case <-before.done:
-			result, ok = before.result, before.ok
+		case <-before.ctx.Done():
 		case <-f.ctx.Done():
 			return result, false
+		}
+		select {
+		case <-before.done: // whose context may have ended as well
+			result, ok = before.result, before.ok
+		default:
 		}
 	}
 	f.change(func() { f.departed, f.before = true, nil })

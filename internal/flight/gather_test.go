@@ -157,6 +157,52 @@ func TestGatherersLeave(t *testing.T) {
 	})
 }
 
+// TestGatherBehindTheAbandoned: a load that everybody has left, and that does not
+// notice, holds up nobody: neither those who have gathered nor those to come.
+func TestGatherBehindTheAbandoned(t *testing.T) {
+	for _, gathered := range []string{"stays", "leaves"} {
+		t.Run("who has gathered "+gathered, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var g Group[int, int64]
+				leader, gone := context.WithCancel(t.Context())
+				stuck, _ := g.Gather(leader, "row", 0)
+				defer stuck.End()
+				stuck.Depart()
+				ctx, leave := context.WithCancel(t.Context())
+				next, _ := g.Gather(ctx, "row", 0)
+				defer next.End()
+				gone()
+				synctest.Wait()
+				if gathered == "leaves" {
+					leave()
+					synctest.Wait()
+				}
+				departed := make(chan struct{})
+				go func() {
+					f, leader := next, true
+					if gathered == "leaves" {
+						f, leader = g.Gather(t.Context(), "row", 0)
+						defer f.End()
+					}
+					if _, ok := f.Depart(); ok || !leader {
+						t.Errorf("the load that never ends has landed: %v; leader: %v", ok, leader)
+					}
+					close(departed)
+				}()
+				synctest.Wait()
+				select {
+				case <-departed:
+				default:
+					t.Error("the next load waits for one that everybody has left")
+					stuck.Land(0, false)
+				}
+				leave()
+				synctest.Wait()
+			})
+		})
+	}
+}
+
 // TestDepartTells what became of the load before.
 func TestDepartTells(t *testing.T) {
 	for name, fails := range map[string]bool{"landed": false, "failed": true} {
