@@ -55,7 +55,7 @@ func (r *Record[T, V]) Join(ctx context.Context, targets []T, all func() []T) er
 		}
 	}
 	if d.unrecorded.Swap(err != nil) != (err != nil) {
-		d.tell(err, "freshet: writes are not put on record; one whose process dies may leave stale entries", "freshet: writes are put on record again")
+		d.tell(err, "freshet: writes cannot be put on record; one that is made and whose process dies may leave stale entries", "freshet: writes are put on record again")
 	}
 	return d.Limit(ctx, err)
 }
