@@ -19,6 +19,7 @@ type Audit struct {
 	Fraction float64
 	// Grace is how long after its change an invalidation may return: longer than
 	// the slowest write, and than the store's intent deadline. Default: 15 seconds.
+	// It needs a Fraction.
 	Grace time.Duration
 	// Report is told of every violation. Default: the log, at level Error.
 	Report func(Violation)
@@ -34,11 +35,10 @@ type Violation struct {
 	History History  // zero if the store is no [Historian], or could not be asked
 }
 
-// Audited counts the audits that have ended, by verdict: Fresh, Overtaken (by an
-// invalidation, so that nothing can be said), Unsteady (nor of handlers that fail,
-// or answer something else each time) and Violations. Its method Nines says how
-// fresh hits are, 3 for 99.9 %; without a violation that is what they are at
-// least, with 95 % confidence.
+// Audited counts the audits that have ended, by verdict, in its fields Fresh,
+// Overtaken, Unsteady and Violations; docs/audit.md says what they mean. Its method
+// Nines says how fresh hits are, 3 for 99.9 %; without a violation that is what they
+// are at least, with 95 % confidence. String puts all this in one line.
 type Audited = audit.Counts
 
 // Audited returns what the auditor has found so far.

@@ -35,9 +35,10 @@ type Options struct {
 	// RefuseWrites answers a write with 503 and Retry-After, and does not run its
 	// handler, when what it invalidates cannot be put on record ([Intender]): for
 	// those to whom an entry that may outlive a change is worse than a change
-	// that has to wait. Default: the write is made, and if this process dies
-	// before it has told the store, entries from before it live until their TTL.
-	// On a store that is no Intender nothing is refused.
+	// that has to wait. [Cache.Update] then fails with [ErrUnrecorded]. Default:
+	// the change is made, and if this process dies before it has told the store,
+	// entries from before it live until their TTL. A store that is no Intender,
+	// such as the one in process, refuses nothing.
 	RefuseWrites bool
 
 	// Disabled makes a cache that does nothing: every request reaches its

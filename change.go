@@ -93,8 +93,8 @@ func (ch *change) finish() (Version, error) {
 // nothing has changed.
 //
 // The error is that of apply, joined with that of [Cache.Invalidate] if there is
-// one. apply has not run if Update returns an error of its own before it: one that
-// is [ErrTarget], or [ErrUnrecorded] where [Options.RefuseWrites] is set.
+// one. There are two with which apply has not run: [ErrTarget], and [ErrUnrecorded]
+// where [Options.RefuseWrites] is set.
 func (c *Cache) Update(ctx context.Context, apply func(ctx context.Context) error, targets ...Target) (version Version, err error) {
 	if err := check(targets); err != nil {
 		return 0, err

@@ -368,7 +368,7 @@ func TestIntendFails(t *testing.T) {
 		s.wantJournal(t,
 			"intend key:item:1 key:list", "intend key:item:1 key:list key:a", "carry out key:item:1 key:list key:a",
 			"intend key:item:1 key:list", "add key:a", "carry out key:item:1 key:list key:a")
-		wantLines(t, d, "not put on record", 1)
+		wantLines(t, d, "cannot be put on record", 1)
 		wantLines(t, d, "put on record again", 1)
 	})
 }

@@ -32,10 +32,10 @@ type Opener func(ctx context.Context, log *slog.Logger) (Store, error)
 //
 // It is on Redis when a REDIS_CACHE_ variable names one and in process
 // otherwise. REDIS_CACHE_ENABLED=false switches caching off: every request
-// reaches its handler, and no store is opened. REDIS_CACHE_REFUSE_WRITES goes before
-// Options.RefuseWrites. A setting that cannot be used is
-// an error; a Redis that cannot be reached is not, the cache then works without
-// it and connects in the background.
+// reaches its handler, and no store is opened. REDIS_CACHE_REFUSE_WRITES, where it
+// is set, goes before Options.RefuseWrites. A setting that cannot be used is an
+// error; a Redis that cannot be reached is not, the cache then works without it and
+// connects in the background.
 func Open(ctx context.Context, o *Options, openers ...Opener) (*Cache, error) {
 	if o == nil {
 		o = &Options{}
@@ -61,8 +61,12 @@ func Open(ctx context.Context, o *Options, openers ...Opener) (*Cache, error) {
 		if err != nil {
 			return nil, err
 		}
+		cache, err := New(store, &settings)
+		if err != nil {
+			return nil, errors.Join(err, store.Close()) // nobody else has it
+		}
 		log.Info("freshet: caching", "store", describe(store))
-		return New(store, &settings)
+		return cache, nil
 	}
 	return nil, ErrNoRedis
 }

@@ -128,6 +128,22 @@ func TestEventNames(t *testing.T) {
 	}
 }
 
+// TestOpenClosesWhatItOpened: the caller of an Open that fails has nothing to close.
+func TestOpenClosesWhatItOpened(t *testing.T) {
+	t.Setenv("REDIS_CACHE_ENABLED", "")
+	var d diary
+	s, calls := newFake(t), 0
+	o := &freshet.Options{Audit: freshet.Audit{Fraction: 2}, Logger: slog.New(slog.NewTextHandler(&d, nil))}
+	_, err := freshet.Open(t.Context(), o, opener(&calls, s, nil))
+	if err == nil || !strings.Contains(err.Error(), "Audit.Fraction is 2") {
+		t.Errorf("Open: %v", err)
+	}
+	if got := s.called("Close"); calls != 1 || got != 1 {
+		t.Errorf("the store was opened %d times and closed %d times", calls, got)
+	}
+	wantLines(t, &d, "caching", 0)
+}
+
 // TestOpenDisabled: no store is opened that nobody would close.
 func TestOpenDisabled(t *testing.T) {
 	t.Setenv("REDIS_CACHE_ENABLED", "")

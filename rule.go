@@ -52,15 +52,15 @@ type Rule struct {
 	InvalidateMatch []string
 	InvalidateTags  []string
 
-	// FenceFor fences everything that a write of this rule invalidates, for an
-	// origin that reads from replicas which lag behind by up to this long:
+	// FenceFor fences everything that a write of this rule invalidates, for reads
+	// from replicas of the database which lag behind by up to this long: see
 	// [Target.FenceFor]. Default: no fence; at most [MaxFence].
 	FenceFor time.Duration
 
 	// NoIntent runs writes without putting on record beforehand what they are to
 	// invalidate ([Intender]). It saves a call to the store per write. A process
 	// that dies between the change and the invalidation then leaves entries from
-	// before the change, until their TTL.
+	// before the change, until their TTL. It excludes Options.RefuseWrites.
 	NoIntent bool
 
 	// Query names the query parameters, beside those with a default, that the

@@ -232,5 +232,6 @@ type History struct {
 	Bans  []Ban   // newest first, of each target the last; those of keys for minutes
 }
 
-// Ban is the invalidation of a target, which is named as by [Target.Member].
+// Ban is the invalidation of a target, in its fields Member, the target's name by
+// [Target.Member], and Version, a number. String adds the time of it.
 type Ban = ban.Record

@@ -34,12 +34,13 @@ type Target struct {
 // MaxFence is the longest [Target.FenceFor].
 const MaxFence = 10 * time.Minute
 
-// FenceFor returns the target with a fence: nothing that it covers is stored for d
-// after its invalidation, and nothing is served that was loaded before d had
-// passed. It is for loads that read from replicas of the database which lag behind
-// by up to d: without it, such a load fills the cache with the data from before
-// the change. The store's own clock measures d, and no process's: a fence may last
-// a second or so longer.
+// FenceFor returns the target with a fence: until d has passed after its
+// invalidation, what it covers comes from the handlers, and none of it is stored. It
+// is for loads that read from replicas of the database which lag behind by up to d:
+// without it, such a load fills the cache with the data from before the change. The
+// store's own clock measures d, and no process's: a fence may last a second or so
+// longer. When a store has lost its data, fences may be among it, and nothing at all
+// is stored for as long as the longest of them: so d is seconds rather than minutes.
 func (t Target) FenceFor(d time.Duration) Target {
 	t.Fence = d
 	return t

@@ -65,7 +65,10 @@ func (s *Store) invalidate(ctx context.Context, targets []freshet.Target, home *
 		missing []*partition
 	)
 	miss := func(p *partition, err error) {
-		errs, missing = append(errs, fmt.Errorf("partition %q: %w", p.prefix, err)), append(missing, p)
+		if len(s.layout.parts) > 1 {
+			err = fmt.Errorf("partition %q: %w", p.prefix, err)
+		}
+		errs, missing = append(errs, err), append(missing, p)
 	}
 	for _, p := range s.layout.parts {
 		switch b := batches[p]; {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Record is one ban of a history.
+// Record is one ban of a history: what was banned, and as which version.
 type Record struct {
 	Member  string
 	Version uint64

@@ -110,7 +110,7 @@ func (d *Delivery[T, V]) recorded(err error) {
 	switch {
 	case err != nil:
 		if d.unrecorded.Swap(now.UnixNano()) == 0 {
-			d.tell(err, "freshet: writes are not put on record; one whose process dies may leave stale entries", "")
+			d.tell(err, "freshet: writes cannot be put on record; one that is made and whose process dies may leave stale entries", "")
 		}
 	case last != 0 && now.Sub(time.Unix(0, last)) > calm && d.unrecorded.CompareAndSwap(last, 0):
 		d.tell(nil, "", "freshet: writes are put on record again")
