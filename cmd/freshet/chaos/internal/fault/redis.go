@@ -62,10 +62,9 @@ func (r *Redis) launchStandalone() error {
 // there is no proxy in between.
 
 func (r *Redis) launchSentinel() (err error) {
-	// Any replica may be promoted. Only a master that wants all of them takes no
-	// invalidations any more from then on; with one less it goes on until the
-	// sentinels have demoted it, and what it acknowledges is lost.
-	r.sentinel, err = redistest.LaunchSentinel(1, 3, "--min-replicas-to-write", "1", "--min-replicas-max-lag", "2")
+	// As Redis is by default: a master that is replaced while it works goes on
+	// taking invalidations until the sentinels demote it.
+	r.sentinel, err = redistest.LaunchSentinel(2, 3)
 	if err != nil {
 		return err
 	}
