@@ -126,3 +126,42 @@ func TestDueIsToldOnce(t *testing.T) {
 		t.Errorf("told %d times", n)
 	}
 }
+
+// TestRecordOfSilentHome: an invalidation that is done does not wait for a node that
+// has fallen silent, and has nothing but the record.
+func TestRecordOfSilentHome(t *testing.T) {
+	t.Parallel()
+	c := redistest.StartCluster(t, 2)
+	for _, node := range c.Nodes {
+		if _, err := node.Do("CONFIG", "SET", "cluster-node-timeout", "600000"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := Options{Cluster: strings.Join(c.Addrs, ","), LookupTimeout: 500 * time.Millisecond, SocketTimeout: 15 * time.Second}
+	s := openShort(t, o, time.Minute, nil)
+	drop(t, s, freshet.All())
+	// A Cluster of two gives each node half of the slots; slots are in order.
+	var home, other string
+	for i := 0; home == "" || other == ""; i++ {
+		key := fmt.Sprint("k", i)
+		if redistest.Slot(s.layout.place(freshet.Ref{Key: key}).entry) < 1000 {
+			home = key
+		} else if redistest.Slot(s.layout.place(freshet.Ref{Key: key}).entry) > 15000 {
+			other = key
+		}
+	}
+	i := intend(t, s, freshet.Key(home))
+	silent := c.Nodes[0]
+	if keys, err := silent.Do("KEYS", i.part.intents); err != nil || len(keys.([]any)) == 0 {
+		silent = c.Nodes[1]
+	}
+	silent.Freeze()
+	defer silent.Thaw()
+	begun := time.Now()
+	if _, err := i.Invalidate(t.Context(), []freshet.Target{freshet.Key(other)}); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begun); took > 8*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
