@@ -37,24 +37,29 @@ func (s *Store) carryOut(p *partition) error {
 		}
 		var targets []freshet.Target
 		for _, m := range members {
-			due := targetsOf(m)
-			targets = append(targets, due...)
-			s.tell(m, due)
+			targets = append(targets, targetsOf(m)...)
 		}
-		if _, err := s.invalidate(ctx, targets, p, records{done: members}); err != nil || len(members) < claimCount {
+		if _, err := s.invalidate(ctx, targets, p, records{done: members}); err != nil {
 			return err
+		}
+		for _, m := range members {
+			s.tell(m)
+		}
+		if len(members) < claimCount {
+			return nil
 		}
 	}
 }
 
-// tell logs that an intent has fallen due, the first time that it is carried out.
-func (s *Store) tell(member string, targets []freshet.Target) {
+// tell logs that an intent has fallen due, when it has been carried out for the first
+// time: before that is done, it is tried again every few seconds.
+func (s *Store) tell(member string) {
 	if !strings.HasPrefix(member, string(kindIntent)) {
 		return
 	}
-	names := make([]string, len(targets))
-	for i, t := range targets {
-		names[i] = t.String()
+	var names []string
+	for _, t := range targetsOf(member) {
+		names = append(names, t.String())
 	}
 	s.log.Warn("freshet: a process has died, or hung, between the beginning of a write and its invalidation, "+
 		"which is made up for", "store", s.String(), "targets", names)

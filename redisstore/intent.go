@@ -55,33 +55,41 @@ var errCrowded = errors.New("too many write intents are on record")
 // not answer.
 func (s *Store) Intend(ctx context.Context, targets []freshet.Target) (freshet.Intent, error) {
 	i := &intent{keeper: &s.intents, part: s.layout.home(targets), token: hex16(rand.Uint64()), targets: targets}
-	begun, err := s.record(ctx, i.part, records{added: []string{intentMember(notBegun, i.token, targets)}})
+	begun, before, err := s.record(ctx, i.part, records{added: []string{intentMember(notBegun, i.token, targets)}})
 	if err != nil {
 		return nil, err
 	}
 	i.begun = begun
+	if before != "" {
+		// Asked for twice, it is there twice, and nobody keeps the first alive.
+		i.stale = append(i.stale, intentMember(before, i.token, targets))
+	}
 	s.intents.keep(i, i.member())
 	return i, nil
 }
 
 // record changes what is on record in one partition, and returns the time of the
-// server.
-func (s *Store) record(ctx context.Context, p *partition, r records) (string, error) {
+// server; and that of the time before, if it was done twice.
+func (s *Store) record(ctx context.Context, p *partition, r records) (now, before string, err error) {
 	if err := s.absent.check(p); err != nil {
-		return "", err
+		return "", "", err
 	}
 	ctx, client, err := s.begin(ctx)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	now, err := s.deliver(ctx, client, recordScript, []invocation{p.record(r)})[0].text()
+	a := s.deliver(ctx, client, recordScript, []invocation{p.record(r)})[0]
+	now, err = a.text()
 	if rueidis.IsRedisNil(err) {
 		err = errCrowded
 	}
 	if err != nil {
-		return "", s.absent.heard(ctx, p, failed("record", err))
+		return "", "", s.absent.heard(ctx, p, failed("record", err))
 	}
-	return now, nil
+	if a.doubtful != nil {
+		before, _ = a.doubtful.ToString()
+	}
+	return now, before, nil
 }
 
 // record builds the call of record.lua.
@@ -119,7 +127,7 @@ func (i *intent) Add(ctx context.Context, targets []freshet.Target) error {
 	// Before the call: the keeper takes back the old record if it makes it again.
 	i.keeper.keep(i, i.member())
 	s := i.keeper.store
-	_, err := s.record(ctx, i.part, records{ended: i.stale, added: []string{i.member()}})
+	_, _, err := s.record(ctx, i.part, records{ended: i.stale, added: []string{i.member()}})
 	if err == nil {
 		i.stale = nil
 	}
@@ -136,7 +144,7 @@ func (i *intent) Invalidate(ctx context.Context, targets []freshet.Target) (fres
 // ended: the record then falls due.
 func (i *intent) Withdraw(ctx context.Context) {
 	s := i.keeper.store
-	if _, err := s.record(ctx, i.part, records{ended: i.end()}); err != nil {
+	if _, _, err := s.record(ctx, i.part, records{ended: i.end()}); err != nil {
 		s.log.Debug("freshet: a write intent could not be withdrawn; it falls due", "error", err)
 	}
 }

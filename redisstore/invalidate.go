@@ -100,12 +100,26 @@ func (s *Store) invalidate(ctx context.Context, targets []freshet.Target, home *
 		s.sweeps.request()
 	}
 	if !r.empty() {
-		if err := recordScript.run(ctx, client, home.record(r)).Error(); err != nil {
+		if err := s.strike(ctx, home, r); err != nil {
 			// What was asked for is done. The record falls due, which costs misses.
 			s.log.Debug("freshet: a record could not be taken away; it falls due", "error", err)
 		}
 	}
 	return newest, nil
+}
+
+// strike makes changes to what is on record in home, when all that is left is to take
+// something away. That is worth no more waiting than a lookup: home may have fallen
+// silent since the record was made, and the invalidation is in other partitions.
+func (s *Store) strike(ctx context.Context, home *partition, r records) error {
+	if err := s.absent.check(home); err != nil {
+		return err
+	}
+	ctx, client, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	return s.absent.heard(ctx, home, recordScript.run(ctx, client, home.record(r)).Error())
 }
 
 // split sorts targets by partition. sweep reports whether some of them cover

@@ -30,7 +30,10 @@ import (
 //     miss, and an invalidation is an error, for its caller to retry.
 //
 // Nothing can take what is on the other node for lost: the scripts, which begin a
-// new incarnation where something is missing, name all control keys, so they x// Only ensure writes to keys that it has just removed. Where it begins a new
+// new incarnation where something is missing, name all control keys, so they are
+// refused where one of them is.
+//
+// Only ensure writes to keys that it has just removed. Where it begins a new
 // incarnation on the node that a slot is moving from, that node then has to refuse
 // the rest of the script. So all control keys are gone: everything is a miss until
 // the slot has moved.

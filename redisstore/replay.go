@@ -2,6 +2,8 @@ package redisstore
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -55,7 +57,8 @@ func (j *journal) add(targets []freshet.Target) {
 		j.young[t] = struct{}{}
 	}
 	if len(j.young) > mostRemembered/2 {
-		j.young = map[freshet.Target]struct{}{freshet.All(): {}}
+		all := freshet.All().FenceFor(longestFence(slices.Collect(maps.Keys(j.young))))
+		j.young = map[freshet.Target]struct{}{all: {}}
 	}
 }
 

@@ -15,6 +15,9 @@ import (
 type answer struct {
 	reply rueidis.RedisMessage
 	err   error
+	// doubtful is what the script has returned before, where it was run twice since
+	// the first answer was in doubt (doubt.go); nil if it was not.
+	doubtful *rueidis.RedisMessage
 }
 
 func (a answer) int64() (int64, error) {
@@ -36,6 +39,7 @@ func (a answer) text() (string, error) {
 // server. On an error the effect may be there or not.
 func (s *Store) deliver(ctx context.Context, client rueidis.Client, sc script, calls []invocation) []answer {
 	answers := make([]answer, len(calls))
+	var again bool
 	if s.settings.waitReplicas > 0 {
 		var all sync.WaitGroup
 		for i, call := range calls {
@@ -46,8 +50,12 @@ func (s *Store) deliver(ctx context.Context, client rueidis.Client, sc script, c
 	}
 	err := s.certain(ctx, func() error {
 		for i, r := range sc.runApart(ctx, client, calls) {
+			if before := answers[i].reply; again && answers[i].err == nil {
+				answers[i].doubtful = &before
+			}
 			answers[i].reply, answers[i].err = r.ToMessage()
 		}
+		again = true
 		return nil
 	})
 	for i := range answers {
