@@ -84,6 +84,74 @@ func ExampleCache_Invalidate() {
 	// Output: <nil>
 }
 
+// A job puts what it is going to change on record first, so that its invalidation is
+// not lost even if the process is killed right after the commit.
+func ExampleCache_Update() {
+	cache := newCache()
+	defer cache.Close(context.Background())
+
+	publish := func(ctx context.Context) error {
+		// ... commit, and what only the result can tell:
+		return freshet.FromContext(ctx).Invalidate(freshet.Tag("author:5"))
+	}
+	_, err := cache.Update(context.Background(), publish, freshet.Key("post_cache:7"), freshet.Match("search_results_*"))
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+// Reads go to a replica of the database that lags behind by up to a few seconds.
+func ExampleTarget_FenceFor() {
+	cache := newCache()
+	defer cache.Close(context.Background())
+
+	replica := "Hello"
+	mux := http.NewServeMux()
+	if err := cache.Handle(mux, "GET /posts/{post_id}", freshet.Rule{Key: "post_cache:{}"},
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, replica) })); err != nil {
+		panic(err)
+	}
+
+	// The primary has "Goodbye" now. Without the fence, the next request would keep
+	// "Hello" for an hour.
+	if _, err := cache.Invalidate(context.Background(), freshet.Key("post_cache:7").FenceFor(10*time.Second)); err != nil {
+		panic(err)
+	}
+	request(mux, "GET", "/posts/7")
+	replica = "Goodbye" // it has caught up
+	request(mux, "GET", "/posts/7")
+	// Output:
+	// GET /posts/7 -> Hello
+	// GET /posts/7 -> Goodbye
+}
+
+// Where no change may be made that others might not hear of, every write has to be
+// on record: a rule cannot do without.
+func ExampleOptions_refuseWrites() {
+	store, err := memstore.New(nil) // redisstore.New, where others share it
+	if err != nil {
+		panic(err)
+	}
+	cache, err := freshet.New(store, &freshet.Options{RefuseWrites: true})
+	if err != nil {
+		panic(err)
+	}
+	defer cache.Close(context.Background())
+
+	counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "counted") })
+	mux := http.NewServeMux()
+	fmt.Println(cache.Handle(mux, "POST /posts/{id}/views", freshet.Rule{Key: "views:{}", NoIntent: true}, counted))
+	fmt.Println(cache.Handle(mux, "POST /posts/{id}/likes", freshet.Rule{Key: "likes:{}"}, counted))
+
+	// A job makes its change, or leaves it for later.
+	_, err = cache.Update(context.Background(), func(context.Context) error { return nil }, freshet.Key("likes:7"))
+	if errors.Is(err, freshet.ErrUnrecorded) {
+		fmt.Println("later:", err)
+	}
+	// Output:
+	// freshet: rule "POST /posts/{id}/views": NoIntent: Options.RefuseWrites asks for every write to be on record: take one of them back
+	// <nil>
+}
+
 // Load keeps the result of any function.
 func ExampleLoad() {
 	cache := newCache()

@@ -197,8 +197,8 @@ type Intender interface {
 	// Intend puts on record that targets are about to be invalidated, before the
 	// change that makes it necessary begins. The store keeps the record alive
 	// while this process lives. When the process dies, the record falls due and
-	// another process on the store carries it out. On an error nothing may be on
-	// record.
+	// another process on the store carries it out. On an error it is unknown
+	// whether there is a record; one that is there falls due, which costs misses.
 	Intend(ctx context.Context, targets []Target) (Intent, error)
 }
 

@@ -61,6 +61,6 @@ func (s *Store) tell(member string) {
 	for _, t := range targetsOf(member) {
 		names = append(names, t.String())
 	}
-	s.log.Warn("freshet: a process has died, or hung, between the beginning of a write and its invalidation, "+
-		"which is made up for", "store", s.String(), "targets", names)
+	s.log.Warn("freshet: the invalidation of a write has not come, because its process has died, or hangs, or could "+
+		"not reach Redis; it is made up for", "store", s.String(), "targets", names)
 }

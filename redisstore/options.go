@@ -77,9 +77,10 @@ type Options struct {
 	// died has invalidated last is not repeated. "trust" keeps them, and is for a
 	// Redis whose failovers and restarts lose nothing.
 	AfterFailover string
-	// WaitReplicas is how many replicas must have an invalidation before it
-	// counts: 0 by default, the master alone. With fewer, Invalidate waits for
-	// half the socket timeout and fails; its caller is to repeat it.
+	// WaitReplicas is how many replicas must have an invalidation, or the intent of
+	// one, before it counts: 0 by default, the master alone. With fewer, Invalidate
+	// waits for half the SocketTimeout and fails, and a freshet.Cache retries it;
+	// putting an intent on record waits for half the LookupTimeout.
 	WaitReplicas int
 	// IntentDeadline is how late an invalidation can be whose process has died
 	// before it could make it: 10 seconds by default, at least 1. It does not limit
