@@ -40,6 +40,9 @@ import (
 
 // moving reports whether err is that of a slot that moves.
 func moving(err error) bool {
+	if err == nil {
+		return false // before reply is allocated: a hit comes here twice
+	}
 	var reply *rueidis.RedisError
 	return errors.As(err, &reply) && (reply.IsTryAgain() || strings.Contains(reply.Error(), "non local key"))
 }
