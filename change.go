@@ -93,8 +93,8 @@ func (ch *change) finish() (Version, error) {
 // nothing has changed.
 //
 // The error is that of apply, joined with that of [Cache.Invalidate] if there is
-// one. There are two with which apply has not run: [ErrTarget], and [ErrUnrecorded]
-// where [Options.RefuseWrites] is set.
+// one. apply does not run if one of targets names nothing, [ErrTarget], or if they
+// cannot be put on record where [Options.RefuseWrites] is set, [ErrUnrecorded].
 func (c *Cache) Update(ctx context.Context, apply func(ctx context.Context) error, targets ...Target) (version Version, err error) {
 	if err := check(targets); err != nil {
 		return 0, err

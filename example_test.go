@@ -91,8 +91,12 @@ func ExampleCache_Update() {
 	defer cache.Close(context.Background())
 
 	publish := func(ctx context.Context) error {
-		// ... commit, and what only the result can tell:
-		return freshet.FromContext(ctx).Invalidate(freshet.Tag("author:5"))
+		// ... in a transaction, before its commit, what only the data can tell:
+		if err := freshet.FromContext(ctx).Invalidate(freshet.Tag("author:5")); err != nil {
+			return err // and roll back
+		}
+		// ... commit
+		return nil
 	}
 	_, err := cache.Update(context.Background(), publish, freshet.Key("post_cache:7"), freshet.Match("search_results_*"))
 	fmt.Println(err)
