@@ -160,7 +160,7 @@ func TestDeadWriter(t *testing.T) {
 		}
 		return true
 	})
-	if n := strings.Count(logged.text(), "a process has died"); n != 2 {
+	if n := strings.Count(logged.text(), "its process has died"); n != 2 {
 		t.Errorf("%d warnings, want 2:\n%s", n, logged.text())
 	}
 	for _, want := range []string{"key a", "tag tag:b", "match c*", "tag another"} {

@@ -107,7 +107,7 @@ func TestDueIsToldOnce(t *testing.T) {
 	if err := client.Do(ctx, client.B().Zadd().Key(p.intents).ScoreMember().ScoreMember(1, i.member()).Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
-	const told = "a process has died"
+	const told = "its process has died"
 	awaitHere(t, "it to be claimed", func() bool {
 		score, err := client.Do(t.Context(), client.B().Zscore().Key(p.intents).Member(i.member()).Build()).AsFloat64()
 		return err == nil && score > 1

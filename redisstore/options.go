@@ -222,7 +222,7 @@ func (s *settings) locate(o *Options) error {
 		}
 		errs = append(errs, s.nodes("Sentinel", list))
 	case o.Cluster != "":
-		s.mode = modeCluster
+		s.mode, s.turnTime = modeCluster, clusterTurnTime
 		errs = append(errs, s.nodes("Cluster", o.Cluster))
 	default:
 		s.mode = modeStandalone

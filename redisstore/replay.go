@@ -112,8 +112,9 @@ func whereabouts(r rueidis.RedisResult) (server string, up time.Duration, err er
 	if err != nil {
 		return "", 0, err
 	}
+	// Redis counts by full seconds of its clock, and so up to one too many.
 	seconds, err := strconv.ParseInt(reply[1], 10, 64)
-	return reply[0], time.Duration(seconds) * time.Second, err
+	return reply[0], time.Duration(seconds-1) * time.Second, err
 }
 
 // rejoin makes sure that the server has all that this process has invalidated. The

@@ -45,13 +45,18 @@ import (
 // passes the fence as look-ups do, where that costs it two atomic loads.
 //
 // In a Cluster the new master tells the old one at once, or that has been cut off for
-// so long that it has stopped by itself; and where there is one server there is no
-// other. With AfterFailover "replay" there is no new life in which to wait.
+// so long that it has stopped by itself. But until the old one has read it, which a
+// busy machine puts off, it answers reads; also in a failover by hand, which stops
+// writes only. So there the life waits, too, though not for long. Where there is one
+// server there is no other. With AfterFailover "replay" there is no new life in which
+// to wait.
 const (
 	// turnTime is how long processes may take to turn, after the first of them.
 	// Sentinels that miss the announcement hear of a new master within two seconds,
 	// and are asked again within refreshEvery. Most turn within 100 ms.
 	turnTime = 3 * time.Second
+	// clusterTurnTime is how long the old master of a Cluster may take to hear of it.
+	clusterTurnTime = time.Second
 	// refreshEvery is how often sentinels are asked for the master, besides listening.
 	refreshEvery = time.Second
 
@@ -86,14 +91,22 @@ func (s *Store) deliverTurned(ctx context.Context, client rueidis.Client, calls 
 	if s.settings.turnTime == 0 {
 		return s.deliver(ctx, client, invalidateScript, calls)
 	}
-	err := s.vouchedOnce(ctx, client, s.layout.parts[0], func() error {
+	for {
+		use := s.layout.uses.Load()
+		doubts := make([]error, len(calls))
+		for i, call := range calls {
+			if call.part.vouchedFor.Load() != use {
+				doubts[i] = s.vouch(ctx, client, call.part)
+			}
+		}
 		answers = s.deliver(ctx, client, invalidateScript, calls)
-		return nil
-	})
-	for i := range answers {
-		answers[i].err = cmp.Or(answers[i].err, err)
+		for i := range answers {
+			answers[i].err = cmp.Or(answers[i].err, doubts[i])
+		}
+		if s.layout.uses.Load() == use || ctx.Err() != nil {
+			return answers
+		}
 	}
-	return answers
 }
 
 // version reads an answer of invalidate.lua.
