@@ -34,6 +34,9 @@ func TestFenceFor(t *testing.T) {
 				}
 				inside = s.stamp()
 				time.Sleep(2 * time.Second)
+				if ok, _ := s.Valid(t.Context(), ref, []string{"t"}, inside); ok {
+					t.Error("Valid is true behind the fence: a load from inside would be shared")
+				}
 				if got := s.mustFill(t, ref, inside, sample("old", "t")); got != freshet.Fenced {
 					t.Errorf("Fill of what was loaded inside: %v", got)
 				}

@@ -119,12 +119,22 @@ func (s *Store) drop(ref freshet.Ref, it *item) {
 	})
 }
 
-// Valid reports whether what was loaded under stamp may still be answered.
+// Valid reports whether what was loaded under stamp may still be answered. A load
+// from inside a fence may be shared inside: those who come then would read no newer
+// data themselves. Behind the fence they would, and it may not. Where fences overlap,
+// inside is up to the end of the last.
 func (s *Store) Valid(ctx context.Context, ref freshet.Ref, tags []string, stamp freshet.Stamp) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	return s.refusal(ref.Key, tags, stamp) == freshet.Stored, nil
+	if s.refusal(ref.Key, tags, stamp) != freshet.Stored {
+		return false, nil
+	}
+	fence, ends := s.fences.Since(ref.Key, tags, uint64(stamp.Version))
+	if fence == "" {
+		return uint64(stamp.Version) >= s.fences.Floor(), nil
+	}
+	return ends > uint64(s.stamp().Version), nil
 }
 
 // refusal says why a load under stamp is not to be stored, or Stored if it is.

@@ -26,7 +26,7 @@ func (s *Store) Fill(ctx context.Context, ref freshet.Ref, stamp freshet.Stamp, 
 	if refused := s.refusal(ref.Key, e.Tags, stamp); refused != freshet.Stored {
 		return refused, nil
 	}
-	// Fences are of no concern to Valid: a load inside one may be shared.
+	// Not in refusal, since Valid is not as strict.
 	if fence, _ := s.fences.Since(ref.Key, e.Tags, uint64(stamp.Version)); fence != "" {
 		return freshet.Fenced, nil
 	}

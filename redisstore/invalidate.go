@@ -201,6 +201,10 @@ func (p place) valid(ctx context.Context, client rueidis.Client, ref freshet.Ref
 		return false, failed("synchronising invalidations", err)
 	}
 	version := uint64(stamp.Version)
+	// Inside a fence a load may be shared: who comes then would read no newer data
+	// himself. Behind it he would. Asked before since reads the floor, as in refuses.
+	fence, ends := known.fences.Since(ref.Key, tags, version)
+	past := fence != "" && ends <= c.version
 	member, _, lost := known.since(ref.Key, tags, version)
-	return c.incarnation == stamp.Incarnation && version >= max(c.keyFloor, banned) && member == "" && !lost, nil
+	return c.incarnation == stamp.Incarnation && version >= max(c.keyFloor, banned) && member == "" && !lost && !past, nil
 }

@@ -355,6 +355,7 @@ func fakeControls() []control {
 		defect("shortens fences", "fence/key", "fence/star"),
 		defect("fences everything", "fence/spared"),
 		defect("fences for ever", "fence/ends"),
+		defect("shares what was loaded inside", "fence/ends"),
 		defect("loses fences", "fence/loss"),
 		defect("carries out nothing", "intent/dead", "intent/dead/all"),
 		defect("carries out everything", "intent/dead"),

@@ -50,6 +50,17 @@ func (d *fakeData) fenced(key string, tags []string, stamp freshet.Stamp) bool {
 	return false
 }
 
+// behind reports whether a fence over what was loaded inside it has ended.
+func (d *fakeData) behind(key string, tags []string, stamp freshet.Stamp) bool {
+	for _, f := range d.fences {
+		member, _ := f.bans.Since(key, tags, 0)
+		if member != "" && stamp.Version < f.end && d.defect != "shares what was loaded inside" {
+			return true
+		}
+	}
+	return false
+}
+
 // fakeIntent is what is on record of a write.
 type fakeIntent struct {
 	by      *fakeStore

@@ -180,7 +180,7 @@ func (d *fakeData) ban(targets []freshet.Target) (freshet.Version, error) {
 func (s *fakeStore) Valid(ctx context.Context, ref freshet.Ref, tags []string, stamp freshet.Stamp) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return stamp.Incarnation == s.stamp.Incarnation && s.covered(ref.Key, tags, stamp) == freshet.Absent, ctx.Err()
+	return stamp.Incarnation == s.stamp.Incarnation && s.covered(ref.Key, tags, stamp) == freshet.Absent && !s.behind(ref.Key, tags, stamp), ctx.Err()
 }
 
 func (s *fakeStore) History(_ context.Context, ref freshet.Ref, tags []string) (freshet.History, error) {

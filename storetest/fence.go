@@ -60,7 +60,7 @@ func checkFenceSpared(t testing.TB, h Harness) {
 }
 
 // checkFenceEnds: a fence ends, for loads that begin then. Those from before are
-// refused for ever.
+// refused for ever, and nobody who comes after the fence may share one.
 func checkFenceEnds(t testing.TB, h Harness) {
 	for _, target := range []freshet.Target{freshet.Key(subjectKey), freshet.Tag("org:1")} {
 		l := newLab(t, h)
@@ -69,6 +69,7 @@ func checkFenceEnds(t testing.TB, h Harness) {
 			return l.fillUnder(l.b, r, l.lookup(l.b, r).Stamp, subject("new")) == freshet.Stored
 		})
 		l.wantHit(r, "new")
+		wantValid(l, r, inside, false)
 		late := variant(subjectKey, "0a")
 		l.fillUnder(l.a, late, inside, subject("lagging"))
 		l.wantMiss(late)
