@@ -23,6 +23,23 @@ const (
 	claimCount = 50
 )
 
+// carryOutAll carries out what is due in parts, unless it is still at it. Not in the
+// goroutine that asks every second which server this is: it may take long, where a
+// node does not answer or many processes have died, and lookups rely on that one.
+func (s *Store) carryOutAll(parts []*partition) {
+	if len(parts) == 0 || !s.carrying.CompareAndSwap(false, true) {
+		return
+	}
+	s.tasks.Go(func() {
+		defer s.carrying.Store(false)
+		for _, p := range parts {
+			if err := s.carryOut(p); err != nil {
+				s.log.Debug("freshet: what is due could not be invalidated; it is tried again", "partition", p.prefix, "error", err)
+			}
+		}
+	})
+}
+
 // carryOut carries out what is due in p.
 func (s *Store) carryOut(p *partition) error {
 	for {

@@ -156,21 +156,19 @@ func (s *Store) recheck() {
 	for _, p := range s.layout.parts {
 		calls = append(calls, invocation{part: p})
 	}
-	moved := false
+	moved, due := false, []*partition(nil)
 	for i, result := range hereScript.runAll(ctx, client, calls) {
-		here, due, err := told(result)
+		here, waiting, err := told(result)
 		if err != nil {
 			continue // what it is that broke will be replaced, and is then a use by itself
 		}
 		p := s.layout.parts[i]
 		moved = moved || !here && p.known.Load().incarnation != 0
-		if due == 0 {
-			continue
-		}
-		if err := s.carryOut(p); err != nil {
-			s.log.Debug("freshet: what is due could not be invalidated; it is tried again", "partition", p.prefix, "error", err)
+		if waiting > 0 {
+			due = append(due, p)
 		}
 	}
+	s.carryOutAll(due)
 	switch {
 	case s.settings.replay:
 		s.patrol(ctx, client)

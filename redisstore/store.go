@@ -39,7 +39,8 @@ type Store struct {
 	silence *silence
 	journal journal // for AfterFailover: "replay"
 	// intents are the writes that are under way in this process.
-	intents keeper
+	intents  keeper
+	carrying atomic.Bool // what is due is being carried out
 
 	life  context.Context // ends with Close
 	end   context.CancelFunc
