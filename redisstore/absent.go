@@ -61,7 +61,7 @@ func (a *absences) heard(ctx context.Context, p *partition, err error) error {
 func answered(err error) bool {
 	reply := new(rueidis.RedisError)
 	if !errors.As(err, &reply) {
-		return err == nil || errors.Is(err, errReplicas) || errors.Is(err, errCrowded)
+		return err == nil || errors.Is(err, errReplicas) || errors.Is(err, errCrowded) || errors.Is(err, errTurning)
 	}
 	return !reply.IsLoading() && !reply.IsClusterDown()
 }
