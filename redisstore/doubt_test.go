@@ -38,6 +38,24 @@ func openQuiet(t *testing.T, o *Options) *Store {
 	return s
 }
 
+// openNow opens a store on a Cluster that does not wait for others to turn: by the
+// time that they have, most lookups would go to the new master.
+func openNow(t *testing.T, addrs []string, after time.Duration) *Store {
+	t.Helper()
+	o := &Options{Cluster: strings.Join(addrs, ","), LookupTimeout: 5 * time.Second, Logger: slog.New(slog.DiscardHandler)}
+	settings, err := o.settings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings.doubtAfter, settings.turnTime = after, 0
+	s, err := start(t.Context(), settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
 // prepare fills the cache. With many callers at a time the client pipelines, and
 // goes on doing so: then a command does not wait for the answer of another.
 func (f *frozenPast) prepare() {
@@ -133,21 +151,11 @@ func TestFrozenPastFailover(t *testing.T) {
 	c := redistest.StartReplicatedCluster(t, 3, 1, "--cluster-node-timeout", "1000")
 	for _, doubt := range []bool{false, true} {
 		t.Run(fmt.Sprintf("cluster, doubt %v", doubt), func(t *testing.T) {
-			o := &Options{Cluster: strings.Join(c.Addrs[:3], ","), LookupTimeout: 5 * time.Second}
-			o.Logger = slog.New(slog.DiscardHandler)
-			settings, err := o.settings()
-			if err != nil {
-				t.Fatal(err)
-			}
+			after := doubtAfter
 			if !doubt {
-				settings.doubtAfter = time.Hour
+				after = time.Hour
 			}
-			s, err := start(t.Context(), settings)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { s.Close() })
-			f := &frozenPast{T: t, old: s}
+			f := &frozenPast{T: t, old: openNow(t, c.Addrs[:3], after)}
 			f.prepare()
 			masters, err := c.Masters()
 			if err != nil {
@@ -158,7 +166,7 @@ func TestFrozenPastFailover(t *testing.T) {
 				if promoted, err = c.Failover(masters[0], true); err != nil {
 					t.Fatal(err)
 				}
-			}, func() *Store { return openQuiet(t, &Options{Cluster: promoted.Addr}) })
+			}, func() *Store { return openNow(t, []string{promoted.Addr}, doubtAfter) })
 			if (h != harm{}) == doubt {
 				t.Errorf("%+v, with doubt: %v", h, doubt)
 			}

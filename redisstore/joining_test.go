@@ -83,7 +83,7 @@ func TestDueIsToldOnce(t *testing.T) {
 		}
 	}
 	var logged buffer
-	o := Options{Cluster: strings.Join(c.Addrs, ","), LookupTimeout: 200 * time.Millisecond, SocketTimeout: 200 * time.Millisecond}
+	o := Options{Cluster: strings.Join(c.Addrs, ","), LookupTimeout: time.Second, SocketTimeout: time.Second}
 	s := openShort(t, o, time.Minute, &logged)
 	drop(t, s, freshet.All())
 	c.Nodes[1].Freeze()

@@ -54,7 +54,9 @@ func TestWaitReplicas(t *testing.T) {
 func TestWaitReplicasCluster(t *testing.T) {
 	t.Parallel()
 	c := redistest.StartReplicatedCluster(t, 3, 1)
-	s := openWith(t, waitFor(1), func(o *redisstore.Options) { o.Cluster = strings.Join(c.Addrs, ",") })
+	s := openWith(t, waitFor(1), func(o *redisstore.Options) {
+		o.Cluster, o.SocketTimeout = strings.Join(c.Addrs, ","), 5*time.Second
+	})
 	fillOld(t, s)
 	everywhere := []freshet.Target{freshet.Tag("tag")}
 	// A dedicated connection of the Cluster's client is opened when first used,
