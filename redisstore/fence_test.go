@@ -229,8 +229,11 @@ func TestClusterFailover(t *testing.T) {
 				o.Cluster, o.Namespace, o.AfterFailover = strings.Join(c.Addrs, ","), setting, setting
 			}
 			s := openWith(t, options)
-			// Its first life may begin on a server that another case has promoted.
-			await(t, "the life to count", func() bool { _, err := s.Lookup(t.Context(), key("k")); return err == nil })
+			// Its first lives may begin on servers that another case has promoted.
+			await(t, "all lives to count", func() bool {
+				_, err := s.Invalidate(t.Context(), []freshet.Target{freshet.All()})
+				return err == nil
+			})
 			fill(t, s, key("k"), time.Hour, "old", "tag")
 			name := keys(t, "{"+setting+":*}:k", c.Nodes...)[0]
 			master, err := c.Owner(redistest.Slot(name))
