@@ -40,8 +40,8 @@ import (
 //     entry goes down with the incarnation; if after, it is refused.
 //   - An invalidation before the fence is in a history that the fence ends, with
 //     everything that it covered; one after it is in the new history. A load
-//     under a stamp of the new incarnation began after either. With Sentinel that
-//     is not enough, and invalidations have to pass as well: see turn.go.
+//     under a stamp of the new incarnation began after either. With Sentinel and in
+//     a Cluster that is not enough, and invalidations have to pass: see turn.go.
 //   - A lease decides who loads, and not what is served. Whoever has waited
 //     looks again.
 //

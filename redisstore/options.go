@@ -37,7 +37,8 @@ type Options struct {
 	// failover nothing is served or stored for some seconds, and invalidations are
 	// refused, until every process must have turned to the new master.
 	Sentinel string
-	// Cluster is "host:port,host:port": addresses of some nodes.
+	// Cluster is "host:port,host:port": addresses of some nodes. After a failover
+	// the same holds for a second or two of what the new master keeps.
 	Cluster string
 
 	// Namespace keeps caches that share a database apart: letters, digits, '_',

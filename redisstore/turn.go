@@ -42,7 +42,8 @@ import (
 //
 // An invalidation has to know which server has taken it: on the new one, before
 // anybody has begun the new life, it would return as if nothing had happened. So it
-// passes the fence as look-ups do, where that costs it two atomic loads.
+// asks, as look-ups do, in each partition of the call; as long as no connection is
+// new that costs two atomic loads for each.
 //
 // In a Cluster the new master tells the old one at once, or that has been cut off for
 // so long that it has stopped by itself. But until the old one has read it, which a
