@@ -41,6 +41,47 @@ type Rule struct {
 	// they are not stored.
 	ErrorTTL time.Duration
 
+	// Lifetime says how TTL and what the answer itself says of its lifetime go
+	// together. Default: [LifetimeShorter].
+	Lifetime Lifetime
+
+	// Jitter shortens lifetimes that come from TTL at random by up to this fraction,
+	// so that what was stored together does not expire together. Default: 0; less
+	// than 1.
+	Jitter float64
+
+	// StaleWhileRevalidate is how long past its lifetime an answer is served while
+	// it is loaded again in the background, and StaleIfError how long instead of an
+	// error of the handler (RFC 5861), where the answer says neither itself. Not of
+	// an answer that forbids it (must-revalidate, proxy-revalidate, no-cache, and
+	// s-maxage: RFC 9111, section 4.2.4). Default: not at all.
+	StaleWhileRevalidate, StaleIfError time.Duration
+
+	// SoftTimeout is how long a request waits for the handler while there is a stale
+	// answer that StaleIfError allows; then it gets that. HardTimeout is how long it
+	// waits at all; then it gets 504. The handler goes on in both cases, and its
+	// answer is stored. Default: no limit.
+	SoftTimeout, HardTimeout time.Duration
+
+	// EarlyRefresh loads an answer again before its lifetime ends, in the background
+	// of a hit, the more likely the less time is left compared to how long its load
+	// took (XFetch: Vattani, Chierichetti and Lowenstein, VLDB 2015).
+	EarlyRefresh bool
+
+	// RefreshAhead loads an answer again this long before its lifetime ends, provided
+	// that somebody has asked for it since its last load. Default: not at all; less
+	// than TTL.
+	RefreshAhead time.Duration
+
+	// IgnoreClient disregards Cache-Control and Pragma in requests, so that clients
+	// cannot have answers loaded again that are fresh. Default: they are obeyed.
+	IgnoreClient bool
+
+	// GroupPrefix is put before the groups that answers name in Cache-Groups and
+	// Cache-Group-Invalidation (RFC 9875): what is then the tag of an entry, or is
+	// invalidated. Default: nothing, a group is the tag of its name.
+	GroupPrefix string
+
 	// Tags are templates of the tags that each entry carries.
 	Tags []string
 
@@ -98,6 +139,20 @@ type Rule struct {
 	// parameter of the same name cannot stand in for a part of the path.
 	Params func(r *http.Request, name string) (value string, ok bool)
 }
+
+// Lifetime says where the lifetime of an answer comes from. Whatever it is, an answer
+// that says private or no-store, or sets a cookie, is not stored.
+type Lifetime uint8
+
+// The sources of lifetimes. The answer's own is the first that it has of a targeted
+// field (RFC 9213: Freshet-Cache-Control, CDN-Cache-Control), s-maxage, max-age and
+// Expires.
+const (
+	LifetimeShorter   Lifetime = iota // the answer's own, but TTL at most; TTL if it has none
+	LifetimeAnswer                    // the answer's own; without one it is not stored
+	LifetimeHeuristic                 // the answer's own; without one, a tenth of the time since Last-Modified, TTL at most
+	LifetimeRule                      // TTL, though the answer says otherwise or no-cache
+)
 
 // CallerByHeader returns a [Rule.Caller] that tells callers apart by a request
 // header such as Authorization, by a digest of it: keys never hold the secret.

@@ -59,9 +59,16 @@ type Entry struct {
 	Stamp Stamp
 	// Loaded is when the load ended, by the clock of the process that ran it.
 	Loaded time.Time
-	// TTL is how long the entry may be served: from its Fill, which comes right
+	// TTL is how long the store keeps the entry: from its Fill, which comes right
 	// after Loaded, and no longer than that from Loaded where a store compares.
 	TTL time.Duration
+	// Fresh is how old the answer may be to be served without asking its handler
+	// (RFC 9111, section 4.2.1), Age how old it was when it was Loaded (section
+	// 4.2.3): it is stale once Age and the time since Loaded reach Fresh. Past that
+	// a store keeps it to be revalidated, or for when the handler fails.
+	Fresh, Age time.Duration
+	// Took is how long the load took.
+	Took time.Duration
 	// Tags that an invalidation may name, sorted, without duplicates.
 	Tags []string
 	// Status is the HTTP status, 0 for a value stored by [Load].
@@ -102,7 +109,9 @@ type Found struct {
 	// Stamp is what a load started now has to be filled under. It is set on
 	// hits too.
 	Stamp Stamp
-	// Reason says why Entry is nil.
+	// Reason says why Entry is nil, or, where there is one, which soft invalidation
+	// covers it ([Target.Soft]): it is then to be taken as stale. It is Absent for
+	// an Entry that none covers.
 	Reason Reason
 }
 

@@ -29,6 +29,9 @@ type Target struct {
 	// Fence is how long what the target covers stays uncacheable once it has been
 	// invalidated: see [Target.FenceFor].
 	Fence time.Duration
+	// Soft makes what the target covers stale instead of unservable: see
+	// [Target.Softly].
+	Soft bool
 }
 
 // MaxFence is the longest [Target.FenceFor].
@@ -43,6 +46,16 @@ const MaxFence = 10 * time.Minute
 // is stored for as long as the longest of them: so d is seconds rather than minutes.
 func (t Target) FenceFor(d time.Duration) Target {
 	t.Fence = d
+	return t
+}
+
+// Softly returns the target for a soft invalidation: what it covers counts as stale
+// from then on, and is served only as stale answers are, while it is revalidated
+// or when the handler fails (RFC 5861), where the rule or the answer allows that.
+// It is for data that may be shown a little late; it does not keep the promise that
+// nothing from before is served. It has no fence.
+func (t Target) Softly() Target {
+	t.Soft, t.Fence = true, 0
 	return t
 }
 
