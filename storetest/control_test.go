@@ -235,6 +235,9 @@ func storedControls() []control {
 				e.Body = "null"
 			}
 		}), []string{"stored/empty body", "stored/replaced"}},
+		{"forgets how long it is fresh", changed(func(e *freshet.Entry) { e.Fresh = 0 }), []string{"stored/all fields", "stored/stale", "stored/for ever"}},
+		{"forgets its age", changed(func(e *freshet.Entry) { e.Age = 0 }), []string{"stored/all fields", "stored/stale"}},
+		{"forgets how long the load took", changed(func(e *freshet.Entry) { e.Took = 0 }), []string{"stored/all fields"}},
 		{"has a status for everything", changed(func(e *freshet.Entry) { e.Status = max(e.Status, 200) }), []string{"stored/no status"}},
 		{"ignores the TTL", changed(func(e *freshet.Entry) { e.TTL = time.Hour }), []string{"stored/ttl"}},
 		{"keeps nothing for less than a minute", changed(func(e *freshet.Entry) { e.TTL = max(e.TTL, time.Minute) }), []string{"stored/ttl"}},
