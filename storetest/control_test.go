@@ -213,7 +213,7 @@ func eachMatch(change func(string) string) Harness {
 }
 
 func controls() []control {
-	return slices.Concat(storedControls(), invalidateControls(), freshControls(), fakeControls())
+	return slices.Concat(storedControls(), invalidateControls(), freshControls(), softControls(), fakeControls())
 }
 
 func storedControls() []control {
@@ -360,6 +360,14 @@ func fakeControls() []control {
 		defect("fences for ever", "fence/ends"),
 		defect("shares what was loaded inside", "fence/ends"),
 		defect("loses fences", "fence/loss"),
+		defect("hardens everything", softAims()...),
+		defect("softens everything", "soft/spared", "soft/several targets", "soft/long key"),
+		defect("lets soft bans win", "soft/and hard", "race/fresh"),
+		defect("shares what is soft", "soft/key", "soft/star", "soft/all"),
+		defect("soft bans take no leases", "takeover/"),
+		defect("tells soft bans as others", "history"),
+		defect("carries out harder", "soft/intent"),
+		defect("keeps its incarnation", "soft/forget"),
 		defect("carries out nothing", "intent/dead", "intent/dead/all"),
 		defect("carries out everything", "intent/dead"),
 		defect("carries out without fences", "intent/dead"),
