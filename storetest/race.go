@@ -170,6 +170,8 @@ func checkWhole(t testing.TB, h Harness) {
 		{freshet.Tag("of:left"), freshet.Match("right:*")},
 		{freshet.Key("left:1"), freshet.Tag("of:right")},
 		{freshet.Match("left:*"), freshet.Key("right:1")},
+		{freshet.Key("left:1").Softly(), freshet.Tag("of:right").Softly()},
+		{freshet.Match("left:*"), freshet.Key("right:1").Softly()},
 	} {
 		halves, looks := raceWhole(l, targets, 400*time.Millisecond)
 		l.Logf("%v: %d halves seen of %d looks", targets, halves, looks)
@@ -223,13 +225,14 @@ func fillBoth(l *lab, n int64) {
 	}
 }
 
-// generation returns the number in the entry of key, -1 if there is none.
+// generation returns the number in the entry of key, -1 if there is none that nothing
+// covers.
 func generation(l *lab, s freshet.Store, key string) int64 {
 	found, err := s.Lookup(context.Background(), ref(key))
 	if err != nil {
 		l.Errorf("Lookup of %s: %v", key, err)
 	}
-	if found.Entry == nil {
+	if found.Entry == nil || found.Reason != freshet.Absent {
 		return -1
 	}
 	n, err := strconv.ParseInt(found.Entry.Body, 10, 64)
