@@ -3,6 +3,7 @@ package rfc9111
 import (
 	"math"
 	"net/textproto"
+	"slices"
 	"strings"
 	"time"
 )
@@ -120,7 +121,7 @@ func (d *Directives) line(line string) {
 		}
 		s.space()
 		clean = clean && (s.done() || s.peek() == ',')
-		d.add(strings.ToLower(name), arg, has, clean)
+		d.add(lower(name), arg, has, clean)
 	}
 }
 
@@ -167,7 +168,7 @@ func (d *Directives) number(x Directive, arg string, has, clean bool) {
 // quoted one (section 5.2); a list that is none speaks of the whole answer.
 func (d *Directives) qualify(x Directive, arg string, has, clean bool) {
 	names, ok := fieldNames(arg)
-	if !has || !clean || !ok {
+	if !has || !clean || !ok || slices.ContainsFunc(names, indispensable) {
 		d.set[x] = true
 		return
 	}
@@ -175,6 +176,12 @@ func (d *Directives) qualify(x Directive, arg string, has, clean bool) {
 		d.named = make(map[Directive][]string)
 	}
 	d.named[x] = append(d.named[x], names...)
+}
+
+// indispensable reports whether an answer without the field could not be reused in the
+// right way.
+func indispensable(name string) bool {
+	return name == "Cache-Control" || name == "Vary" || name == "Content-Encoding"
 }
 
 // fieldNames reads a list of at least one field name.
