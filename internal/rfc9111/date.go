@@ -15,10 +15,10 @@ const (
 
 // ParseDate reads an HTTP date as it is at now, which decides about the century of
 // years with two digits. It accepts what RFC 9110, section 5.6.7, does, in any case of
-// letters (RFC 9111, section 4.2), and nothing else. Package time is laxer than that: it
-// takes days with one digit, fractions of seconds, blanks where there are none, and any
-// day of the week; and it is stricter: the leap second 60, which is read as the one after
-// 59 here, and gmt are errors to it.
+// letters (RFC 9111, section 4.2), and nothing else. Package net/http is laxer: it takes
+// hours with one digit, fractions of seconds, further blanks, any day of the week and, in
+// the second form, any zone. It is stricter, too: gmt and the leap second 60, which is read
+// as the one after 59 here, are errors to it.
 func ParseDate(text string, now time.Time) (time.Time, bool) {
 	const gmt = " GMT"
 	if at := len(text) - len(gmt); at > 0 && strings.EqualFold(text[at:], gmt) {

@@ -125,6 +125,13 @@ func (d *Directives) line(line string) {
 	}
 }
 
+// member takes in one member of a targeted field, whose type has to be that of the
+// directive (RFC 9213, section 2.1).
+func (d *Directives) member(name string, value item) {
+	has, number := value.kind != trueItem, directiveNames[name] >= MaxAge
+	d.add(name, value.text, has, !has || value.kind == integerItem && number || value.kind == stringItem && !number)
+}
+
 // add takes in one directive; clean says that it was well-formed.
 func (d *Directives) add(name, arg string, has, clean bool) {
 	x, known := directiveNames[name]
@@ -134,7 +141,10 @@ func (d *Directives) add(name, arg string, has, clean bool) {
 		d.number(x, arg, has, clean)
 	case x == NoCache || x == Private:
 		d.qualify(x, arg, has, clean)
-	case x == Public || x == Immutable || x == MustUnderstand:
+	case x == Immutable:
+		// Arguments of it have no meaning (RFC 8246, section 2).
+		d.set[x] = d.set[x] || clean
+	case x == Public || x == MustUnderstand:
 		d.set[x] = d.set[x] || clean && !has
 	default:
 		d.set[x] = true

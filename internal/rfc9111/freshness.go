@@ -65,12 +65,12 @@ func AnswerDirectives(h http.Header) (d Directives, targeted bool) {
 		if len(lines) == 0 {
 			continue
 		}
-		d, any := Directives{}, false
-		ok := dictionary(lines, func(key string, value item) {
-			any = true
-			d.add(key, value.text, value.kind != trueItem, value.kind != otherItem)
+		d, found := Directives{}, false
+		ok := dictionary(lines, func(name string, value item) {
+			found = true
+			d.member(name, value)
 		})
-		if ok && any {
+		if ok && found {
 			return d, true
 		}
 	}

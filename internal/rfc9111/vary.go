@@ -73,12 +73,14 @@ func accepted(list string) string {
 	return strings.Join(kept, ",")
 }
 
-// lower returns text with its ASCII letters in lower case: others have no case in HTTP.
+// lower returns text with its ASCII letters in lower case; all other bytes are kept, so
+// that no two values fall together that differ in more.
 func lower(text string) string {
-	return strings.Map(func(c rune) rune {
+	bytes := []byte(text)
+	for i, c := range bytes {
 		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
+			bytes[i] = c + ('a' - 'A')
 		}
-		return c
-	}, text)
+	}
+	return string(bytes)
 }
