@@ -289,7 +289,7 @@ func window(d *Directives, x Directive, rule time.Duration) time.Duration {
 	if n, ok := d.Seconds(x); ok {
 		return n
 	}
-	return rule
+	return min(rule, MaxSeconds)
 }
 
 // noStale reports whether an answer forbids to serve it stale (section 4.2.4).
