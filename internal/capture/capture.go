@@ -177,7 +177,7 @@ func (c *Writer) Finish() {
 // FinishFor is Finish for a read: the answer is 304 when r says that the client
 // has what is held back.
 func (c *Writer) FinishFor(r *http.Request) {
-	if !c.Whole() || c.Status != http.StatusOK || !rfc9111.NotModified(r, c.Sent.Get("Etag"), c.Sent.Get("Last-Modified")) {
+	if !c.Whole() || c.Status != http.StatusOK || !rfc9111.NotModified(r, c.Sent) {
 		c.Finish()
 		return
 	}

@@ -182,7 +182,7 @@ func TestFinishFor(t *testing.T) {
 		c.Header().Set("Etag", `"a"`)
 		tt.handler(c)
 		c.Settle()
-		c.FinishFor(&http.Request{Header: http.Header{"If-None-Match": {`"a"`}}})
+		c.FinishFor(&http.Request{Method: http.MethodGet, Header: http.Header{"If-None-Match": {`"a"`}}})
 		if w.Code != tt.want || *calls != 1 {
 			t.Errorf("%s: status %d, want %d; %d calls", name, w.Code, tt.want, *calls)
 		}

@@ -30,8 +30,7 @@ func (a *Answer) Serve(w http.ResponseWriter, r *http.Request, status *rfc9111.S
 	h := w.Header()
 	Restore(h, a.Header)
 	a.mark(h, status, now)
-	if a.Status == http.StatusOK && rfc9111.NotModified(r, h.Get("Etag"), h.Get("Last-Modified")) {
-		rfc9111.WriteNotModified(w)
+	if rfc9111.Selective(r) && a.selected(w, r, h) {
 		return
 	}
 	w.WriteHeader(a.Status)
