@@ -8,24 +8,6 @@ import (
 	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
 
-// Covers reports whether Serve can answer r from a. It always can from a whole answer.
-// A part (206) answers requests for one piece that lies in it, those for which the
-// representation has no byte, and no others (RFC 9111, section 3.3): a request that a
-// does not cover is a miss.
-func (a *Answer) Covers(r *http.Request) bool {
-	if a.Status != http.StatusPartialContent {
-		return true
-	}
-	if r.Header["Range"] == nil {
-		return false
-	}
-	h := make(http.Header, len(a.Header))
-	Restore(h, a.Header)
-	stored, size, ok := rfc9111.ContentRange(h.Get("Content-Range"))
-	spans, partial := rfc9111.Ranges(r, h, size)
-	return ok && partial && (len(spans) == 0 || len(spans) == 1 && stored.Holds(spans[0]))
-}
-
 // content is the part of a representation of size bytes that an answer has: body,
 // which stands there from byte from on.
 type content struct {
@@ -34,27 +16,23 @@ type content struct {
 }
 
 // selected answers r, which has conditions or asks for a part, where that makes the
-// answer another than a itself; h is w's header, in which a's is restored.
+// answer another than a itself; h is w's header, in which a's is restored. Conditions
+// and ranges are about what a 200 would show (RFC 9110, sections 13.2.1 and 14.2): to
+// other answers they do not apply.
 func (a *Answer) selected(w http.ResponseWriter, r *http.Request, h http.Header) (done bool) {
-	c := content{body: a.Body, size: int64(len(a.Body))}
-	switch a.Status {
-	case http.StatusOK:
-	case http.StatusPartialContent:
-		stored, size, _ := rfc9111.ContentRange(h.Get("Content-Range"))
-		c.from, c.size = stored.From, size
-	default:
-		// Conditions and ranges are about what a 200 would show (RFC 9110,
-		// sections 13.2.1 and 14.2).
+	have, size, ok := rfc9111.Part{Status: a.Status, Header: a.Header, Body: a.Body}.Span()
+	switch {
+	case !ok:
 		return false
-	}
-	if rfc9111.NotModified(r, h) {
+	case rfc9111.NotModified(r, h):
 		rfc9111.WriteNotModified(w)
 		return true
-	}
-	if r.Header["Range"] == nil {
+	case r.Header["Range"] == nil:
 		return false
 	}
-	switch spans, ok := rfc9111.Ranges(r, h, c.size); {
+	c := content{a.Body, have.From, size}
+	// Judged on the stored header, as Part.Covers does, whatever stands in front.
+	switch spans, ok := rfc9111.Ranges(r, rfc9111.Header(a.Header), size); {
 	case !ok:
 		return false
 	case len(spans) == 0:
@@ -72,7 +50,7 @@ func (c *content) slice(s rfc9111.Span) string { return c.body[s.From-c.from : s
 
 // piece sends one part (RFC 9110, section 15.3.7.1).
 func (c *content) piece(w http.ResponseWriter, h http.Header, s rfc9111.Span) {
-	h["Content-Range"] = []string{"bytes " + s.String() + "/" + strconv.FormatInt(c.size, 10)}
+	h["Content-Range"] = []string{s.In(c.size)}
 	partial(w, h, s.Len())
 	send(w, c.slice(s))
 }

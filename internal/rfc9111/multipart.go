@@ -2,7 +2,6 @@ package rfc9111
 
 import (
 	"crypto/rand"
-	"strconv"
 	"strings"
 )
 
@@ -32,10 +31,9 @@ func NewMultipart(spans []Span, contentType string, size int64) *Multipart {
 	if contentType != "" {
 		about = "Content-Type: " + breaks.Replace(contentType) + "\r\n"
 	}
-	after := "/" + strconv.FormatInt(size, 10) + "\r\n\r\n"
 	start := "--"
 	for _, s := range spans {
-		head := start + boundary + "\r\n" + about + "Content-Range: bytes " + s.String() + after
+		head := start + boundary + "\r\n" + about + "Content-Range: " + s.In(size) + "\r\n\r\n"
 		start = "\r\n--"
 		m.Heads = append(m.Heads, head)
 		m.Length += int64(len(head)) + s.Len()

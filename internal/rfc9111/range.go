@@ -12,16 +12,16 @@ import (
 // including To. It is never empty.
 type Span struct{ From, To int64 }
 
-// String returns the span as Content-Range has it, without the complete length.
-func (s Span) String() string {
-	return strconv.FormatInt(s.From, 10) + "-" + strconv.FormatInt(s.To-1, 10)
+// In returns the Content-Range of s, a piece of size bytes (RFC 9110, section 14.4).
+func (s Span) In(size int64) string {
+	return "bytes " + strconv.FormatInt(s.From, 10) + "-" + strconv.FormatInt(s.To-1, 10) + "/" + strconv.FormatInt(size, 10)
 }
 
 // Len returns the number of bytes.
 func (s Span) Len() int64 { return s.To - s.From }
 
-// Holds reports whether all of other lies in s.
-func (s Span) Holds(other Span) bool { return s.From <= other.From && other.To <= s.To }
+// holds reports whether all of other lies in s.
+func (s Span) holds(other Span) bool { return s.From <= other.From && other.To <= s.To }
 
 // near reports whether no more than gap bytes lie between s and other.
 func (s Span) near(other Span, gap int64) bool {
