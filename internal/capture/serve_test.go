@@ -280,6 +280,20 @@ func asked(specs []string, i, size int) bool {
 	return false
 }
 
+// RFC 9110, section 14.2: Range may be ignored, and is where parts would cost more.
+func TestServePartsNotLarger(t *testing.T) {
+	var specs []string
+	for from := 0; from < 1000; from += 100 {
+		specs = append(specs, fmt.Sprintf("%d-%d", from, from+4))
+	}
+	header := http.Header{"Range": {"bytes=" + strings.Join(specs, ",")}}
+	for size, want := range map[int]int{1000: 200, 5000: 206} {
+		if w := serve(stored(strings.Repeat("x", size)), "GET", header); w.Code != want || w.Body.Len() > size {
+			t.Errorf("of %d bytes: %d, %d bytes", size, w.Code, w.Body.Len())
+		}
+	}
+}
+
 // What ends a line in a stored Content-Type cannot begin another in a part.
 func TestServePartsHeadIsOneLine(t *testing.T) {
 	a := stored(strings.Repeat("x", 2000))

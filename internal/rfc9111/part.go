@@ -60,7 +60,7 @@ func Assemble(stored *Part, newer Part, received time.Time) (result Part, ok boo
 	case stored.joins(newer):
 		have, _, _ := stored.Span()
 		newer.Body = overlay(have, stored.Body, s, newer.Body)
-		newer.Header = Freshen(stored.Header, withoutMessage(newer.Header), received)
+		newer.Header = Freshen(stored.Header, newer.Header, received)
 		s = s.union(have)
 	case stored.Status == http.StatusOK:
 		return Part{}, false

@@ -3,7 +3,6 @@ package rfc9111
 import (
 	"math"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -73,17 +72,17 @@ func Ranges(r *http.Request, h http.Header, size int64) (spans []Span, ok bool) 
 }
 
 // join adds s to spans, together with all of them that it touches or nearly touches.
+// What it grows by is near none of the others: those were not near one another.
 func join(spans []Span, s Span) []Span {
-	for i := 0; i < len(spans); {
-		if !s.near(spans[i], maxGap) {
-			i++
-			continue
+	apart := spans[:0]
+	for _, other := range spans {
+		if s.near(other, maxGap) {
+			s = s.union(other)
+		} else {
+			apart = append(apart, other)
 		}
-		s = s.union(spans[i])
-		spans = slices.Delete(spans, i, i+1)
-		i = 0 // larger than before, it may touch those that it did not
 	}
-	return append(spans, s)
+	return append(apart, s)
 }
 
 // parseRange reads an int-range or a suffix-range (RFC 9110, section 14.1.1). The
