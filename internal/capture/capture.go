@@ -194,9 +194,9 @@ func (c *Writer) Finish() {
 }
 
 // FinishFor is Finish for a read: the answer is 304 when r says that the client
-// has what is held back.
+// has what is held back, and the part that r asks for.
 func (c *Writer) FinishFor(r *http.Request) {
-	if !c.Whole() || !c.unmodified(r) {
+	if !c.Whole() || !c.unmodified(r) && !c.partly(r) {
 		c.Finish()
 	}
 }
