@@ -194,9 +194,9 @@ func (c *Writer) Finish() {
 }
 
 // FinishFor is Finish for a read: the answer is 304 when r says that the client
-// has what is held back.
+// has what is held back, and the part that r asks for.
 func (c *Writer) FinishFor(r *http.Request) {
-	if !c.Whole() || !c.unmodified(r) {
+	if !c.Whole() || !c.unmodified(r) && !c.partly(r) {
 		c.Finish()
 	}
 }
@@ -212,7 +212,7 @@ func (c *Writer) Stream(r *http.Request) {
 // unmodified answers r with 304 if the client has the answer already, and reports
 // whether it has.
 func (c *Writer) unmodified(r *http.Request) bool {
-	if c.Status != http.StatusOK || !rfc9111.NotModified(r, c.Sent.Get("Etag"), c.Sent.Get("Last-Modified")) {
+	if c.Status != http.StatusOK || !rfc9111.NotModified(r, c.Sent) {
 		return false
 	}
 	c.before()

@@ -24,14 +24,14 @@ type Answer struct {
 // back makes no answer younger than it was.
 func (a *Answer) age(now time.Time) time.Duration { return a.Age + max(0, now.Sub(a.Loaded)) }
 
-// Serve answers r from a, at now. status is this cache's line in Cache-Status; nil is
-// that of a plain hit, in which ttl is negative if a is stale.
+// Serve answers r from a, at now. status is this cache's line in Cache-Status, nil that
+// of a hit; the ttl of hits is filled in, negative if a is stale. An answer that holds
+// a part (206) must cover r: [rfc9111.Part.Covers].
 func (a *Answer) Serve(w http.ResponseWriter, r *http.Request, status *rfc9111.Status, now time.Time) {
 	h := w.Header()
 	Restore(h, a.Header)
 	a.mark(h, status, now)
-	if a.Status == http.StatusOK && rfc9111.NotModified(r, h.Get("Etag"), h.Get("Last-Modified")) {
-		rfc9111.WriteNotModified(w)
+	if rfc9111.Selective(r) && a.selected(w, r, h) {
 		return
 	}
 	w.WriteHeader(a.Status)
@@ -50,7 +50,9 @@ func (a *Answer) mark(h http.Header, status *rfc9111.Status, now time.Time) {
 	if status == nil {
 		own[1] = rfc9111.HitStatus(a.Fresh - age)
 	} else {
-		own[1] = status.String()
+		line := *status
+		line.TTL = a.Fresh - age
+		own[1] = line.String()
 	}
 	h["Age"] = own[:1:1]
 	addStatus(h, own[1:])
