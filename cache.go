@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/freshet-dev/freshet/internal/audit"
+	"github.com/freshet-dev/freshet/internal/background"
 	"github.com/freshet-dev/freshet/internal/flight"
+	"github.com/freshet-dev/freshet/internal/memo"
 	"github.com/freshet-dev/freshet/internal/owed"
 	"github.com/freshet-dev/freshet/internal/typeid"
 )
@@ -58,6 +60,8 @@ type Cache struct {
 	batches flight.Group[moment, *Entry] // of the loads while the store cannot be asked
 	types   typeid.Names
 	auditor *audit.Auditor // nil: no hit is audited
+	memo    memo.Memo
+	runs    background.Runs
 }
 
 // New returns a cache on store, which it owns from now on. o may be nil; it is
@@ -91,6 +95,7 @@ func (c *Cache) Close(ctx context.Context) error {
 		return nil
 	}
 	c.auditor.Close()
+	c.runs.Close()
 	return c.guard.close(ctx)
 }
 

@@ -79,12 +79,19 @@ func All() Target { return Target{Kind: TargetAll} }
 // no glob syntax, separator, white space or control byte.
 func Escape(value string) string { return template.Escape(value) }
 
-// outlasting returns t with the longer fence of the two.
-func (t Target) outlasting(other Target) Target { return t.FenceFor(max(t.Fence, other.Fence)) }
+// outlasting returns t with the longer fence of the two, and hard if one of them is.
+func (t Target) outlasting(other Target) Target {
+	t.Fence, t.Soft = max(t.Fence, other.Fence), t.Soft && other.Soft
+	return t
+}
 
-// String returns the target as kind and value, and its fence if it has one, for
-// logs.
+// String returns the target as kind and value, whether it is soft, and its fence if it
+// has one, for logs.
 func (t Target) String() string {
+	if t.Soft {
+		t.Soft = false
+		return "soft " + t.String()
+	}
 	if t.Fence != 0 {
 		return fmt.Sprintf("%v (fence %v)", t.FenceFor(0), t.Fence)
 	}
@@ -101,7 +108,7 @@ func (t Target) String() string {
 }
 
 // Member returns the target's name in the ban history: what stores keep beside
-// the version. The fence is no part of it. The form is part of the wire form
+// the version. Neither the fence nor softness is part of it. The form is part of the wire form
 // (docs/keys.md).
 func (t Target) Member() string {
 	switch t.Kind {
