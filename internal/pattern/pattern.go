@@ -8,6 +8,10 @@ import (
 	"unicode"
 )
 
+// Query is the method of a read whose question is in its content (RFC 10008). It is
+// safe, idempotent and cacheable, as GET is.
+const Query = "QUERY"
+
 // Route is what a rule has to know of a route: "[METHOD ][HOST]/[PATH]". The
 // zero value is a route of which nothing is known.
 type Route struct {
@@ -44,7 +48,9 @@ func Parse(text string) (Route, error) {
 func symbol(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }
 
 // Reads reports whether requests that only read can come this way.
-func (r *Route) Reads() bool { return r.Method == "" || r.Method == "GET" || r.Method == "HEAD" }
+func (r *Route) Reads() bool {
+	return r.Method == "" || r.Method == "GET" || r.Method == "HEAD" || r.Method == Query
+}
 
 // Writes reports whether requests that change something can come this way.
 func (r *Route) Writes() bool { return r.Method == "" || !r.Reads() }

@@ -65,6 +65,11 @@ type drop struct {
 type Place struct {
 	Key, Variant string
 	Identity     [32]byte
+	// Credentialed says that the request tells who is asking, and that the rule says
+	// neither that this does not matter nor how callers are told apart. Its place is
+	// that of anonymous requests: only an answer that says so itself may be shared
+	// with it (RFC 9111, section 3.5).
+	Credentialed bool
 }
 
 // scratch is what resolving a request needs for a moment.
@@ -138,7 +143,7 @@ func (s *scratch) route(name string) (string, bool) {
 }
 
 // Read works out which entry answers r, or why none may, in the words shown in
-// Cache-Status.
+// Cache-Status. A QUERY has gone through [Hold] before.
 func (p *Plan) Read(r *http.Request) (at Place, bypass string) {
 	if p.Key == nil {
 		return at, "no key"
@@ -146,14 +151,14 @@ func (p *Plan) Read(r *http.Request) (at Place, bypass string) {
 	if why := rfc9111.Unanswerable(r); why != "" {
 		return at, why
 	}
+	if r.Method == pattern.Query && r.GetBody == nil {
+		return at, "request body"
+	}
 	s, readable := p.take(r)
 	defer s.free()
 	if !readable {
 		// Readers of queries differ in what they make of a broken one.
 		return at, "malformed query"
-	}
-	if s.caller == "" && !p.Shared && rfc9111.Credentials(r) {
-		return at, "credentials"
 	}
 	var err error
 	s.ident = append(s.ident, p.Digest[:]...)
@@ -175,6 +180,7 @@ func (p *Plan) Read(r *http.Request) (at Place, bypass string) {
 		s.part('u', r.Pattern, r.URL.EscapedPath())
 	}
 	at.Identity = sha256.Sum256(s.ident)
+	at.Credentialed = s.caller == "" && !p.Shared && rfc9111.Credentials(r)
 	return at, ""
 }
 
@@ -205,6 +211,9 @@ func (s *scratch) variant() {
 	}
 	if len(s.form) > 0 {
 		s.unnamedQuery()
+	}
+	if s.r.Method == pattern.Query {
+		s.part('b', pattern.Query, s.content())
 	}
 	for _, name := range p.VaryHeaders {
 		if name == "Host" {
