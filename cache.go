@@ -97,9 +97,9 @@ func (c *Cache) Close(ctx context.Context) error {
 // Store returns the cache's store, nil if the cache is disabled.
 func (c *Cache) Store() Store { return c.store }
 
-// Invalidate makes everything that targets cover unservable: once it has
-// returned nil, no request that starts later, in any process on the same store,
-// is answered from data loaded before. Call it after the change is committed.
+// Invalidate makes everything that targets cover unservable, or stale
+// ([Target.Softly]): once it has returned nil, no request that starts later, in any
+// process on the same store, is answered from data loaded before, unless as stale. Call it after the change is committed.
 // All targets go in one call, atomic where the store is one partition. The end
 // of ctx does not stop it, only the store's own time limit does.
 //

@@ -59,11 +59,13 @@ func (ch *change) all() []Target {
 	return ch.fenced(slices.Concat(ch.targets, ch.control.added()))
 }
 
-// fenced returns targets with the change's own fence, each once.
+// fenced returns targets with the change's own fence, unless they are soft, each once.
 func (ch *change) fenced(targets []Target) []Target {
 	targets = owed.Distinct(targets, Target.outlasting)
 	for i := range targets {
-		targets[i].Fence = max(targets[i].Fence, ch.fence)
+		if !targets[i].Soft {
+			targets[i].Fence = max(targets[i].Fence, ch.fence)
+		}
 	}
 	return targets
 }
