@@ -12,6 +12,7 @@ import (
 	"github.com/freshet-dev/freshet/internal/audit"
 	"github.com/freshet-dev/freshet/internal/flight"
 	"github.com/freshet-dev/freshet/internal/owed"
+	"github.com/freshet-dev/freshet/internal/routes"
 	"github.com/freshet-dev/freshet/internal/typeid"
 )
 
@@ -58,6 +59,7 @@ type Cache struct {
 	batches flight.Group[moment, *Entry] // of the loads while the store cannot be asked
 	types   typeid.Names
 	auditor *audit.Auditor // nil: no hit is audited
+	routes  routes.Table   // the rules that answer reads
 }
 
 // New returns a cache on store, which it owns from now on. o may be nil; it is
@@ -149,6 +151,7 @@ func (c *Cache) Handler(rule Rule, h http.Handler) http.Handler {
 	if c.options.Disabled {
 		return h
 	}
+	c.routes.Add(&p.requests)
 	return &route{cache: c, plan: p, next: h}
 }
 

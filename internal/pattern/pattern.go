@@ -4,6 +4,7 @@ package pattern
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"unicode"
 )
@@ -42,7 +43,21 @@ func Parse(text string) (Route, error) {
 			return Route{}, fmt.Errorf("%q in %q: write wildcards as http.ServeMux does, {name} for a segment or {name...} for the rest", segment, text)
 		}
 	}
+	if err := accepted(text); err != nil {
+		return Route{}, err
+	}
 	return r, nil
+}
+
+// accepted returns what http.ServeMux has against a pattern, if anything.
+func accepted(text string) (err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			err = fmt.Errorf("%v", problem)
+		}
+	}()
+	http.NewServeMux().Handle(text, http.NotFoundHandler())
+	return nil
 }
 
 func symbol(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }

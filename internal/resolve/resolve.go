@@ -78,6 +78,8 @@ type scratch struct {
 	r      *http.Request
 	form   url.Values
 	caller string
+	// anybody says that the caller is not known: the entries of all are meant.
+	anybody bool
 	// last takes the last of a parameter's values instead of the first;
 	// repeated says that it makes a difference.
 	last, repeated bool
@@ -91,11 +93,17 @@ var scratches = sync.Pool{New: func() any { return new(scratch) }}
 // cannot still yields the parameters that net/url makes out, as it does for
 // handlers.
 func (p *Plan) take(r *http.Request) (s *scratch, readable bool) {
-	s = scratches.Get().(*scratch)
-	*s = scratch{plan: p, r: r, key: s.key[:0], ident: s.ident[:0]}
-	if p.Caller != nil {
+	s, readable = p.takeURI(r)
+	if s.anybody = false; p.Caller != nil {
 		s.caller = p.Caller(r)
 	}
+	return s, readable
+}
+
+// takeURI is take for a request that nobody has made.
+func (p *Plan) takeURI(r *http.Request) (s *scratch, readable bool) {
+	s = scratches.Get().(*scratch)
+	*s = scratch{plan: p, r: r, anybody: true, key: s.key[:0], ident: s.ident[:0]}
 	var err error
 	if r.URL.RawQuery != "" {
 		s.form, err = url.ParseQuery(r.URL.RawQuery)
@@ -110,6 +118,9 @@ func (s *scratch) free() {
 
 // Value implements template.Values: from the path, and else from the query.
 func (s *scratch) Value(name string) (string, bool) {
+	if s.anybody && name == CallerName && s.plan.Caller != nil {
+		return "", false
+	}
 	if value, ok := s.route(name); ok {
 		return value, true
 	}
