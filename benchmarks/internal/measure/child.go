@@ -95,3 +95,6 @@ func Answer(in io.Reader, out io.Writer, ready string, reply func(question strin
 	}
 	return questions.Err()
 }
+
+// Command returns the process itself.
+func (c *Child) Command() *exec.Cmd { return c.cmd }

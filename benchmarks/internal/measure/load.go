@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// Host is what requests of [Load] name.
+const Host = "localhost"
+
 // Load is the part of a process that sends requests: load ADDRESS CONNECTIONS BODY
 // PATH. It is asked for windows, "MILLISECONDS", and answers with the number of
 // requests and the nanoseconds they took altogether, at the median and at the
@@ -32,7 +35,7 @@ func Load(args []string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	request := []byte("GET " + args[3] + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	request := []byte("GET " + args[3] + " HTTP/1.1\r\nHost: " + Host + "\r\n\r\n")
 	clients := make([]*client, connections)
 	for i := range clients {
 		conn, err := net.Dial("tcp", args[0])
