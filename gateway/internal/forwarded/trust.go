@@ -116,7 +116,7 @@ func scheme(r *http.Request) string {
 // upstream may act on, and that is no part of any key, is a way to poison the cache.
 func strip(h http.Header) {
 	for name := range h {
-		if name[0] == 'X' && own(name) {
+		if strings.HasPrefix(name, "X") && own(name) {
 			delete(h, name)
 		}
 	}
