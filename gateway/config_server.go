@@ -5,12 +5,20 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/freshet-dev/freshet/gateway/internal/forwarded"
 )
 
 // Server is what the file says about the gateway's own side: where it listens and who
 // may tell it what to do.
 type Server struct {
+	// TrustedProxies are the addresses and networks of the proxies that are believed in
+	// what they say of their clients. Default: none.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+	// Admin is what operators use.
 	Admin Admin `yaml:"admin"`
+
+	trust forwarded.Trust
 }
 
 // Admin is what operators use.
@@ -25,6 +33,10 @@ type Admin struct {
 
 // complete fills in defaults, reads secrets and reports what is wrong.
 func (s *Server) complete(report func(path string, err error)) {
+	var err error
+	if s.trust, err = forwarded.Parse(s.TrustedProxies); err != nil {
+		report("trusted_proxies", err)
+	}
 	s.Admin.complete(report)
 }
 

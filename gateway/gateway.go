@@ -45,9 +45,11 @@ func New(c *Config, cache *freshet.Cache, o *Options) (*Gateway, error) {
 	return g, nil
 }
 
-// ServeHTTP answers a request.
+// ServeHTTP answers a request. In its header, what proxies say of their clients is
+// replaced by what is believed of it.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := g.current.Load()
+	t.config.trust.Rewrite(r)
 	r, refused := t.admit(r)
 	if refused != nil {
 		refused.write(w)

@@ -9,9 +9,11 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/freshet-dev/freshet"
+	"github.com/freshet-dev/freshet/gateway/internal/pace"
 	"github.com/freshet-dev/freshet/gateway/internal/upstream"
 )
 
@@ -111,11 +113,23 @@ func (p *pool) arrived(res *http.Response) error {
 		// whether it is whole.
 		freshet.FromContext(ctx).NoStore()
 	}
+	if t, ok := ctx.Value(trailKey{}).(*trail); ok {
+		t.server.Store(&res.Request.URL.Host)
+	}
 	if a, ok := ctx.Value(answerKey{}).(*answer); ok {
 		a.streams = len(res.Trailer) > 0 || streaming(res.Header.Get("Content-Type"))
 	}
 	return nil
 }
+
+// trail is what is to be known of a request's way once it has been answered, for
+// those in front of the gateway who have put one into its context.
+type trail struct {
+	server atomic.Pointer[string] // the address of the server that answered, if one was asked
+}
+
+// trailKey is the key of the [trail] in its request's context.
+type trailKey struct{}
 
 // streaming reports whether answers of a type come bit by bit, for somebody who waits
 // for each.
@@ -138,6 +152,8 @@ func (p *pool) failed(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.As(err, &tooLarge):
 		status, text = http.StatusRequestEntityTooLarge, "the request's body is too large"
+	case errors.Is(err, pace.ErrSlow):
+		status, text = http.StatusRequestTimeout, "the request's body came too slowly"
 	case errors.As(err, &body):
 		status, text = http.StatusBadRequest, "the request's body is broken"
 	case errors.As(err, &timeout) && timeout.Timeout():

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/freshet-dev/freshet"
+	"github.com/freshet-dev/freshet/gateway/internal/target"
 )
 
 // The parts of a request's URI, as templates name them.
@@ -92,7 +93,9 @@ func uri(r *http.Request, name string) (string, bool) {
 	case hostName:
 		return r.Host, true
 	case pathName:
-		return r.URL.EscapedPath(), true
+		// In form already, unless r stands for a URI that an answer names.
+		p, err := target.ParsePath(r.URL.EscapedPath())
+		return p.Routed, err == nil
 	case queryName:
 		if r.URL.RawQuery != "" || r.URL.ForceQuery {
 			return "?" + r.URL.RawQuery, true
