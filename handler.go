@@ -116,7 +116,7 @@ func (rt *route) hit(w http.ResponseWriter, r *http.Request, ref Ref, e *Entry, 
 	if a := rt.cache.auditor; a != nil && shared == nil && a.Sample() {
 		defer rt.audit(w.Header().Clone(), r, ref, e)
 	}
-	a := capture.Answer{Status: e.Status, Header: e.Header, Body: e.Body, Loaded: e.Loaded, TTL: e.TTL}
+	a := capture.Answer{Status: e.Status, Header: e.Header, Body: e.Body, Loaded: e.Loaded, Fresh: e.TTL}
 	a.Serve(w, r, shared, now)
 }
 
