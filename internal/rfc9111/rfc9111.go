@@ -18,8 +18,6 @@ func Unanswerable(r *http.Request) string {
 		return "request body"
 	case r.Header["Upgrade"] != nil:
 		return "upgrade"
-	case r.Header["Range"] != nil:
-		return "range"
 	case r.Header["If-Match"] != nil || r.Header["If-Unmodified-Since"] != nil:
 		return "precondition"
 	}
