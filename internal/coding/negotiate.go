@@ -1,6 +1,8 @@
 package coding
 
 import (
+	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/freshet-dev/freshet/internal/rfc9111"
@@ -17,6 +19,16 @@ type weights struct {
 	offered  [most]int
 	identity int
 	others   int // of what is not named: *
+}
+
+// Wanted returns that of the offered codings in which r is to be answered, or nil if
+// the answer is to be sent as it is. So it is if a part of it is wanted: the forms
+// differ in all but the meaning, and parts of two must never meet in one client.
+func Wanted(r *http.Request, offered []Coding) *Coding {
+	if len(offered) == 0 || r.Header["Range"] != nil || slices.ContainsFunc(r.Header["Cache-Control"], NoTransform) {
+		return nil
+	}
+	return Negotiate(r.Header["Accept-Encoding"], offered)
 }
 
 // Negotiate returns that of the offered codings which Accept-Encoding asks for, by

@@ -1,6 +1,7 @@
 package coding
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -89,6 +90,33 @@ func TestNegotiate(t *testing.T) {
 	}
 	if got := negotiated([]string{"gzip, *"}, nil); got != "" {
 		t.Errorf("%q though nothing is offered", got)
+	}
+}
+
+func TestWanted(t *testing.T) {
+	gzip := []string{"gzip"}
+	tests := []struct {
+		name   string
+		header http.Header
+		want   string
+	}{
+		{"nothing said", http.Header{}, ""},
+		{"coding", http.Header{"Accept-Encoding": gzip}, "gzip"},
+		{"part", http.Header{"Accept-Encoding": gzip, "Range": {"bytes=0-1"}}, ""},
+		{"no-transform", http.Header{"Accept-Encoding": gzip, "Cache-Control": {"max-age=1", "x, no-transform"}}, ""},
+		{"another directive", http.Header{"Accept-Encoding": gzip, "Cache-Control": {"no-cache"}}, "gzip"},
+	}
+	for _, tt := range tests {
+		got := ""
+		if c := Wanted(&http.Request{Header: tt.header}, offer("gzip")); c != nil {
+			got = c.Name
+		}
+		if got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+	if Wanted(&http.Request{Header: http.Header{"Accept-Encoding": gzip}}, nil) != nil {
+		t.Error("a coding though none is offered")
 	}
 }
 
