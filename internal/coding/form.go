@@ -3,6 +3,7 @@ package coding
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -133,7 +134,7 @@ func listed(list, name string) bool {
 }
 
 // mark stands between the tag of an answer and the name of a coding. It is rare in
-// tags of handlers, even of those that code themselves, so that Plain spares them.
+// tags of handlers, even of those that code themselves, so that Known spares them.
 const mark = "--"
 
 // tag returns the entity tag of the form in a coding.
@@ -144,18 +145,37 @@ func tag(etag, name string) string {
 	return etag[:len(etag)-1] + mark + name + `"`
 }
 
-// Plain returns the lines of a list of entity tags with those of coded forms as their
-// handler has named them. It is for requests that go to the handler with a condition
-// (If-Match of a PUT, say): it does not know of any form, and would refuse them. The
-// argument is left alone.
-func Plain(lines []string, offered []Coding) []string {
-	plain := slices.Clone(lines)
-	for i := range plain {
+// Known returns r with conditions that its handler knows: in the entity tags of coded
+// forms, which are none of the handler's, the coding is taken out. Otherwise a PUT that
+// says If-Match would be refused for having read a form. Nothing is done to conditions
+// that are judged on forms: those of If-None-Match in a GET. r is left alone.
+func Known(r *http.Request, offered []Coding) *http.Request {
+	if len(offered) == 0 {
+		return r
+	}
+	known := r
+	for _, name := range [...]string{"If-Match", "If-None-Match"} {
+		lines := r.Header[name]
+		if lines == nil || name == "If-None-Match" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			continue
+		}
+		if known == r {
+			known = r.WithContext(r.Context())
+			known.Header = r.Header.Clone()
+		}
+		known.Header[name] = plain(lines, offered)
+	}
+	return known
+}
+
+func plain(lines []string, offered []Coding) []string {
+	lines = slices.Clone(lines)
+	for i := range lines {
 		for _, c := range offered {
-			plain[i] = strings.ReplaceAll(plain[i], mark+c.Name+`"`, `"`)
+			lines[i] = strings.ReplaceAll(lines[i], mark+c.Name+`"`, `"`)
 		}
 	}
-	return plain
+	return lines
 }
 
 // Variant returns the variant that the form in a coding is kept as, beside the answer

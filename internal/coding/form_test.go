@@ -2,6 +2,7 @@ package coding
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -118,25 +119,32 @@ func TestVary(t *testing.T) {
 	}
 }
 
-func TestPlain(t *testing.T) {
+func TestKnown(t *testing.T) {
 	offered := offer("br", "gzip")
-	tests := []struct{ line, want string }{
-		{`"a"`, `"a"`},
-		{`"a--gzip"`, `"a"`},
-		{`"a--gzip", "b", "c--br"`, `"a", "b", "c"`},
-		{`W/"a"`, `W/"a"`},
-		{`"a--zstd"`, `"a--zstd"`},
-		{`"a-gzip"`, `"a-gzip"`},
-		{`*`, `*`},
+	tests := []struct{ method, name, line, want string }{
+		{"PUT", "If-Match", `"a"`, `"a"`},
+		{"PUT", "If-Match", `"a--gzip"`, `"a"`},
+		{"PUT", "If-Match", `"a--gzip", "b", "c--br"`, `"a", "b", "c"`},
+		{"PUT", "If-Match", `W/"a"`, `W/"a"`},
+		{"PUT", "If-Match", `"a--zstd"`, `"a--zstd"`},
+		{"PUT", "If-Match", `"a-gzip"`, `"a-gzip"`},
+		{"PUT", "If-Match", `*`, `*`},
+		{"PUT", "If-Match", tag(`"a"`, "gzip"), `"a"`},
+		{"GET", "If-Match", `"a--gzip"`, `"a"`},
+		{"PUT", "If-None-Match", `"a--gzip"`, `"a"`},
+		{"GET", "If-None-Match", `"a--gzip"`, `"a--gzip"`},
+		{"HEAD", "If-None-Match", `"a--gzip"`, `"a--gzip"`},
+		{"PUT", "X-A", `"a--gzip"`, `"a--gzip"`},
 	}
 	for _, tt := range tests {
-		lines := []string{tt.line}
-		if got := Plain(lines, offered); !slices.Equal(got, []string{tt.want}) || lines[0] != tt.line {
-			t.Errorf("%s: %q, want %s", tt.line, got, tt.want)
+		r := httptest.NewRequest(tt.method, "/", nil)
+		r.Header.Set(tt.name, tt.line)
+		if got := Known(r, offered).Header.Get(tt.name); got != tt.want || r.Header.Get(tt.name) != tt.line {
+			t.Errorf("%s with %s: %s: %s, want %s", tt.method, tt.name, tt.line, got, tt.want)
 		}
-	}
-	if got := Plain([]string{tag(`"a"`, "gzip"), tag(`"b"`, "br")}, offered); !slices.Equal(got, []string{`"a"`, `"b"`}) {
-		t.Errorf("what Header makes is not undone: %q", got)
+		if Known(r, nil) != r {
+			t.Error("a copy though there is no coding")
+		}
 	}
 }
 
