@@ -108,7 +108,7 @@ func TestUnfit(t *testing.T) {
 		c, _ := newWriter(w, 10)
 		tt.handler(c)
 		c.Settle()
-		if got := c.Unfit([]string{"Accept"}); got != tt.want {
+		if got := c.Unfit(); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -117,7 +117,7 @@ func TestUnfit(t *testing.T) {
 	w.Header().Set("Cache-Control", "private")
 	c, _ := newWriter(w, 10)
 	c.Settle()
-	if got := c.Unfit(nil); got != "cache-control" {
+	if got := c.Unfit(); got != "cache-control" {
 		t.Errorf("private from in front: %q", got)
 	}
 }
@@ -168,23 +168,34 @@ func TestComplete(t *testing.T) {
 }
 
 func TestFinishFor(t *testing.T) {
+	same, part := http.Header{"If-None-Match": {`"a"`}}, http.Header{"Range": {"bytes=1-2"}}
 	for name, tt := range map[string]struct {
 		handler func(*Writer)
+		header  http.Header
 		want    int
+		body    string
 	}{
-		"same":      {func(*Writer) {}, 304},
-		"streamed":  {func(c *Writer) { c.Flush() }, 200},
-		"not a 200": {func(c *Writer) { c.WriteHeader(404) }, 404},
-		"another":   {func(c *Writer) { c.Header().Set("Etag", `"b"`) }, 200},
+		"same":                  {func(*Writer) {}, same, 304, ""},
+		"streamed":              {func(c *Writer) { c.Flush() }, same, 200, "0123"},
+		"not a 200":             {func(c *Writer) { c.WriteHeader(404) }, same, 404, "0123"},
+		"another":               {func(c *Writer) { c.Header().Set("Etag", `"b"`) }, same, 200, "0123"},
+		"part":                  {func(*Writer) {}, part, 206, "12"},
+		"part, streamed":        {func(c *Writer) { c.Flush() }, part, 200, "0123"},
+		"part, not a 200":       {func(c *Writer) { c.WriteHeader(404) }, part, 404, "0123"},
+		"part, the handler's":   {func(c *Writer) { c.WriteHeader(206) }, part, 206, "0123"},
+		"part, done by none":    {func(c *Writer) { c.Header().Set("Accept-Ranges", "none") }, part, 200, "0123"},
+		"part, no type":         {func(c *Writer) { c.Header().Del("Content-Type") }, part, 200, "0123"},
+		"part that is not here": {func(*Writer) {}, http.Header{"Range": {"bytes=9-"}}, 416, ""},
 	} {
 		w := httptest.NewRecorder()
 		c, calls := newWriter(w, 10)
 		c.Header().Set("Etag", `"a"`)
+		c.Header().Set("Content-Type", "text/plain")
 		tt.handler(c)
-		c.Settle()
-		c.FinishFor(&http.Request{Header: http.Header{"If-None-Match": {`"a"`}}})
-		if w.Code != tt.want || *calls != 1 {
-			t.Errorf("%s: status %d, want %d; %d calls", name, w.Code, tt.want, *calls)
+		_, _ = io.WriteString(c, "0123")
+		c.FinishFor(&http.Request{Method: http.MethodGet, Header: tt.header})
+		if w.Code != tt.want || w.Body.String() != tt.body || *calls != 1 {
+			t.Errorf("%s: status %d, want %d, %q; %d calls", name, w.Code, tt.want, w.Body, *calls)
 		}
 	}
 }
