@@ -43,7 +43,6 @@ func TestReadRefuses(t *testing.T) {
 		{"malformed", "/?id=1&a=%", func(*http.Request) {}, "malformed query"},
 		{"body", "/?id=1", func(r *http.Request) { r.ContentLength = 1 }, "request body"},
 		{"body of unknown length", "/?id=1", func(r *http.Request) { r.ContentLength = -1 }, "request body"},
-		{"range", "/?id=1", set("Range", "bytes=0-1"), "range"},
 	}
 	for _, tt := range tests {
 		r := request(tt.target)
