@@ -61,6 +61,7 @@ func (l *load) make(control *Control, stamp Stamp) *Entry {
 	if l.fate = l.out.Unfit(p.VaryHeaders); l.fate != "" {
 		return nil
 	}
+	control.Tag(p.groups(l.out.Sent["Cache-Groups"])...)
 	now := time.Now()
 	e := &Entry{Identity: l.q.identity, Stamp: stamp, Loaded: now, Status: l.out.Status}
 	if !control.apply(e, l.tags, ttl) {
