@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/freshet-dev/freshet/internal/capture"
+	"github.com/freshet-dev/freshet/internal/pattern"
+	"github.com/freshet-dev/freshet/internal/resolve"
 	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
 
@@ -32,6 +34,8 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		rt.read(w, r)
+	case pattern.Query:
+		rt.read(w, resolve.Hold(r, rt.plan.MaxBody))
 	case http.MethodOptions, http.MethodTrace:
 		rt.next.ServeHTTP(w, r)
 	default:
@@ -46,6 +50,9 @@ func (rt *route) read(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	at, why := rt.plan.requests.Read(r)
+	if why == "" && at.Credentialed {
+		why = "credentials"
+	}
 	if why != "" {
 		rt.pass(w, r, "", why)
 		return

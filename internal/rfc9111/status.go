@@ -9,19 +9,31 @@ import (
 // CacheName is how the cache calls itself in Cache-Status (RFC 9211).
 const CacheName = "freshet"
 
-// Status is the member of a Cache-Status field for a request that was not
-// a hit (RFC 9211, section 2).
+// Status is the member of a Cache-Status field (RFC 9211, section 2). Either Hit or
+// Forward is set.
 type Status struct {
-	Forward   string   // why the request went on to its handler
-	Stored    bool     // the answer is kept
-	Collapsed bool     // the answer is shared with another request
-	Detail    []string // anything else, for people
+	Hit     bool          // answered from what was stored
+	TTL     time.Duration // of a Hit: how much longer it is fresh; negative once it is stale
+	Forward string        // why the request went on to its handler
+	// ForwardStatus is the status that the handler answered with, where it is not the one
+	// that is sent; else 0.
+	ForwardStatus int
+	Stored        bool     // the answer is kept
+	Collapsed     bool     // the answer is shared with another request
+	Detail        []string // anything else, for people
 }
 
 // String returns the member as it is sent.
 func (s *Status) String() string {
 	var b strings.Builder
-	b.WriteString(CacheName + "; fwd=" + s.Forward)
+	if s.Hit {
+		b.WriteString(HitStatus(s.TTL))
+	} else {
+		b.WriteString(CacheName + "; fwd=" + s.Forward)
+	}
+	if s.ForwardStatus != 0 {
+		b.WriteString("; fwd-status=" + strconv.Itoa(s.ForwardStatus))
+	}
 	if s.Stored {
 		b.WriteString("; stored")
 	}

@@ -1,0 +1,48 @@
+package rfc9111
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Field is one line of a stored header, with its name in canonical form, or that name
+// after a mark: > for a line that is added to what middleware in front has set, < for
+// a field of that which is taken out.
+type Field = struct{ Name, Value string }
+
+// bare returns the name of a stored line without its mark.
+func bare(name string) string { return strings.TrimLeft(name, "<>") }
+
+// Lines returns the lines of the field called name in a stored header.
+func Lines(stored []Field, name string) []string {
+	var lines []string
+	for _, f := range stored {
+		if bare(f.Name) == name && f.Name[0] != '<' {
+			lines = append(lines, f.Value)
+		}
+	}
+	return lines
+}
+
+// Header returns a stored header as the functions here take it, without marks.
+func Header(stored []Field) http.Header {
+	h := make(http.Header, len(stored))
+	for _, f := range stored {
+		if f.Name != "" && f.Name[0] != '<' {
+			h[bare(f.Name)] = append(h[bare(f.Name)], f.Value)
+		}
+	}
+	return h
+}
+
+// Unstored returns a test for the fields of an answer's header that are not stored
+// (RFC 9111, section 3.1): those of the connection, those for proxies, and those that
+// a no-cache or private directive names, which only the first client may see.
+func Unstored(h http.Header) func(name string) bool {
+	hop := HopByHop(h)
+	d, _ := AnswerDirectives(h)
+	return func(name string) bool {
+		return hop(name) || slices.Contains(d.Names(NoCache), name) || slices.Contains(d.Names(Private), name)
+	}
+}

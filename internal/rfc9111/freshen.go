@@ -1,0 +1,86 @@
+package rfc9111
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Selects reports whether a 304 with these fields speaks of the stored answer, whose
+// validators were the ones sent (RFC 9111, section 4.3.4): it has no other validator. One
+// without any is about the only answer that was asked about.
+func Selects(stored, update []Field) bool {
+	return agrees(stored, update, "Etag") && agrees(stored, update, "Last-Modified")
+}
+
+// agrees reports whether the field is the same in both, or not in the update. Of entity
+// tags the weak comparison counts unless the update's is strong.
+func agrees(stored, update []Field, name string) bool {
+	theirs := Lines(update, name)
+	if len(theirs) == 0 {
+		return true
+	}
+	ours := Lines(stored, name)
+	if name == "Etag" && len(ours) == 1 && len(theirs) == 1 && strings.HasPrefix(theirs[0], "W/") {
+		return strings.TrimPrefix(ours[0], "W/") == strings.TrimPrefix(theirs[0], "W/")
+	}
+	return slices.Equal(ours, theirs)
+}
+
+// Freshen returns the stored header as a 304, or the answer to a HEAD request, which was
+// received then updates it (section 3.2): each field of the update replaces the stored
+// one, but for those that describe the bytes of the stored body. Date and Age are always
+// the update's, as it is from then on that the answer counts as checked.
+func Freshen(stored, update []Field, received time.Time) []Field {
+	drop := map[string]bool{"Age": true, "Date": true}
+	var kept []Field
+	for _, f := range update {
+		if name := bare(f.Name); !describesBody(name) {
+			drop[name] = true
+			kept = append(kept, f)
+		}
+	}
+	if len(Lines(update, "Date")) == 0 {
+		kept = append(kept, Field{Name: "Date", Value: received.UTC().Format(http.TimeFormat)})
+	}
+	for _, f := range stored {
+		if !drop[bare(f.Name)] {
+			kept = append(kept, f)
+		}
+	}
+	slices.SortStableFunc(kept, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
+	return kept
+}
+
+// describesBody reports whether a field says how the stored body is to be read: it stays
+// as it was stored.
+func describesBody(name string) bool {
+	switch name {
+	case "Content-Length", "Content-Encoding", "Content-Range", "Content-Type":
+		return true
+	}
+	return false
+}
+
+// HeadFreshens reports whether the answer to a HEAD request speaks of the stored one, and
+// so updates it; the stored one has to be taken as stale otherwise (section 4.3.5).
+func HeadFreshens(stored, head []Field) bool {
+	if !Selects(stored, head) {
+		return false
+	}
+	size, ok := length(head)
+	ours, known := length(stored)
+	return !ok || known && size == ours
+}
+
+// length returns the number in Content-Length.
+func length(fields []Field) (int64, bool) {
+	lines := Lines(fields, "Content-Length")
+	if len(lines) == 0 {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(lines[0], 10, 64)
+	return n, err == nil
+}
