@@ -83,19 +83,23 @@ func Open(o Options) (*Log, error) {
 // Query reports whether the log keeps queries.
 func (l *Log) Query() bool { return l.query }
 
-// Add puts a record into the log. It does not wait for the disk.
-func (l *Log) Add(r *Record) {
+// Add puts a record into the log. It does not wait for the disk. It is not ok when
+// the log has been closed: there may be another in its place.
+func (l *Log) Add(r *Record) (ok bool) {
 	l.mu.Lock()
-	if len(l.buf) >= most || l.closing {
+	defer l.mu.Unlock()
+	if l.closing {
+		return false
+	}
+	if len(l.buf) >= most {
 		l.lost++
 	} else {
 		l.buf = l.format.line(l.buf, r)
 	}
-	ready := len(l.buf) >= full
-	l.mu.Unlock()
-	if ready {
+	if len(l.buf) >= full {
 		l.nudge()
 	}
+	return true
 }
 
 func (l *Log) nudge() {
