@@ -141,9 +141,15 @@ func clean(r *http.Request) {
 	for _, name := range unkeyed {
 		delete(r.Header, name)
 	}
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+	if safe(r.Method) {
 		for _, name := range overriding {
 			delete(r.Header, name)
 		}
 	}
+}
+
+// safe reports whether requests of a method only read (RFC 9110, section 9.2.1, and RFC
+// 10008 for QUERY).
+func safe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions || method == "QUERY"
 }

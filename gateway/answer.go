@@ -15,6 +15,7 @@ type answerKey struct{}
 // to wipe the whole header, with what others have set in it, after an interim answer.
 type answer struct {
 	w      http.ResponseWriter
+	r      *http.Request
 	header http.Header // the proxy's, until it has been sent
 	sent   bool
 	reads  bool // the answer may be stored

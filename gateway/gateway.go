@@ -55,6 +55,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refused.write(w)
 		return
 	}
+	if r.Method == methodPurge && t.config.PurgeMethod.On(false) {
+		g.purgeURI(t, w, r)
+		return
+	}
 	t.ServeHTTP(w, r)
 }
 

@@ -15,12 +15,15 @@ import (
 	"github.com/freshet-dev/freshet"
 	"github.com/freshet-dev/freshet/gateway/internal/pace"
 	"github.com/freshet-dev/freshet/gateway/internal/upstream"
+	"github.com/freshet-dev/freshet/internal/resolve"
+	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
 
 // pool is an upstream's servers with the proxy in front of them.
 type pool struct {
 	*upstream.Pool
 	config *Upstream
+	byURI  resolve.Plan
 	proxy  httputil.ReverseProxy
 	log    *slog.Logger
 }
@@ -29,7 +32,7 @@ type pool struct {
 const via = "freshet"
 
 func newPool(name string, u *Upstream, log *slog.Logger) *pool {
-	p := &pool{config: u, log: log.With("upstream", name)}
+	p := &pool{config: u, byURI: uriPlan(), log: log.With("upstream", name)}
 	settings := u.settings()
 	settings.Changed = p.changed
 	p.Pool = upstream.New(settings)
@@ -54,7 +57,7 @@ func (p *pool) changed(server string, up bool, why error) {
 
 // ServeHTTP forwards an admitted request.
 func (p *pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := &answer{w: w, header: make(http.Header), reads: r.Method == http.MethodGet || r.Method == http.MethodHead}
+	a := &answer{w: w, r: r, header: make(http.Header), reads: safe(r.Method)}
 	ctx := context.WithValue(r.Context(), answerKey{}, a)
 	if ctx.Value(http.ServerContextKey) == nil {
 		// Only where there is a server does ReverseProxy panic when an answer breaks off
@@ -118,8 +121,24 @@ func (p *pool) arrived(res *http.Response) error {
 	}
 	if a, ok := ctx.Value(answerKey{}).(*answer); ok {
 		a.streams = len(res.Trailer) > 0 || streaming(res.Header.Get("Content-Type"))
+		p.related(ctx, a.r, res)
 	}
 	return nil
+}
+
+// related invalidates what is kept by its URI of the resources that the answer to a
+// write names (RFC 9111, section 4.4). The cache itself finds what the rules keep by
+// keys of their own, but knows of no rule without a pattern.
+func (p *pool) related(ctx context.Context, r *http.Request, res *http.Response) {
+	if safe(r.Method) || !rfc9111.InvalidatesTarget(res.StatusCode) {
+		return
+	}
+	for _, u := range rfc9111.Related(r, res.Header) {
+		p.byURI.Stored(resolve.Reading(r, u), func(kind resolve.Kind, text string) {
+			// A failure is the cache's, which retries and tells.
+			_ = freshet.FromContext(ctx).Invalidate(freshet.Target{Kind: freshet.TargetKind(kind), Value: text})
+		})
+	}
 }
 
 // trail is what is to be known of a request's way once it has been answered, for

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/freshet-dev/freshet"
 	"github.com/freshet-dev/freshet/gateway/internal/target"
+	"github.com/freshet-dev/freshet/internal/resolve"
 )
 
 // The parts of a request's URI, as templates name them.
@@ -59,17 +61,18 @@ func (c *Config) fallbackRule() freshet.Rule {
 // routeRule is that of a route.
 func (c *Config) routeRule(route *Route) freshet.Rule {
 	r := c.rule(&route.Handling)
-	r.Name, r.Pattern, r.Key = route.Name, route.Pattern, route.Key
+	r.Name, r.Pattern, r.Key = cmp.Or(route.Name, route.Pattern), route.Pattern, route.Key
 	r.Invalidate, r.InvalidateMatch, r.InvalidateTags = route.Invalidate, route.InvalidateMatch, route.InvalidateTags
-	if len(c.Origins) != 1 {
+	reads, writes := methods(route.Pattern)
+	if reads && r.Key == "" {
+		// The URI tells all apart; with the pattern, its wildcards would make variants.
+		r.Pattern, r.Key, r.IgnoreQuery = "", uriKey, []string{"*"}
+	}
+	if r.Key != uriKey && len(c.Origins) != 1 {
 		// What is asked for by another host, or another scheme, may be another thing,
 		// and it reaches the upstream: unless it is in the key, one client could
 		// choose what the links in everybody's answers look like.
 		r.VaryHeaders = append(r.VaryHeaders, "Host", protoField)
-	}
-	reads, writes := methods(route.Pattern)
-	if reads && r.Key == "" {
-		r.Key, r.IgnoreQuery = uriKey, []string{"*"}
 	}
 	if writes && r.Key != uriKey {
 		// What the default keeps of the same URI.
@@ -77,6 +80,16 @@ func (c *Config) routeRule(route *Route) freshet.Rule {
 	}
 	return r
 }
+
+// planOf returns what says which keys a rule has for which URIs. The rule is valid.
+func planOf(r freshet.Rule) resolve.Plan {
+	return resolve.Compile(resolve.Rule{
+		Pattern: r.Pattern, Key: r.Key, Query: r.Query, IgnoreQuery: r.IgnoreQuery, Caller: r.Caller, Params: r.Params,
+	}, func(string, error) {})
+}
+
+// uriPlan is the plan of what is kept by its URI.
+func uriPlan() resolve.Plan { return planOf(freshet.Rule{Key: uriKey, Params: uri}) }
 
 // methods reports what kinds of requests a pattern matches.
 func methods(pattern string) (reads, writes bool) {

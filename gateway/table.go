@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/freshet-dev/freshet"
+	"github.com/freshet-dev/freshet/internal/resolve"
+	"github.com/freshet-dev/freshet/internal/routes"
 )
 
 // table is what one configuration makes of requests. It does not change; a reload
@@ -20,24 +22,24 @@ type table struct {
 	// the path without it, which is the upstream's business.
 	redirects bool
 	pools     map[string]*pool
+	// uris finds the rules that keep something of a URI, byURI is the default's.
+	uris  routes.Table
+	byURI resolve.Plan
 }
 
 // served is the handler of a route, or of the default.
-type served struct {
-	http.Handler
-	rule freshet.Rule
-}
+type served struct{ http.Handler }
 
 // newTable builds the handlers of c on cache. c is valid.
 func newTable(c *Config, cache *freshet.Cache, pools map[string]*pool) *table {
-	t := &table{config: c, mux: http.NewServeMux(), pools: pools}
-	t.rest = &served{rule: c.fallbackRule()}
-	t.rest.Handler = t.serving(cache, &c.Default.Handling, t.rest.rule, c.Default.Upstream)
+	t := &table{config: c, mux: http.NewServeMux(), pools: pools, byURI: uriPlan()}
+	t.rest = &served{t.serving(cache, &c.Default.Handling, c.fallbackRule(), c.Default.Upstream)}
 	t.mux.Handle("/", t.rest)
 	for _, r := range c.Routes {
-		s := &served{rule: c.routeRule(r)}
-		s.Handler = t.serving(cache, &r.Handling, s.rule, r.Upstream)
-		t.mux.Handle(r.Pattern, s)
+		rule := c.routeRule(r)
+		t.mux.Handle(r.Pattern, &served{t.serving(cache, &r.Handling, rule, r.Upstream)})
+		plan := planOf(rule)
+		t.uris.Add(&plan)
 		t.redirects = t.redirects || strings.HasSuffix(r.Pattern, "/") || strings.HasSuffix(r.Pattern, "...}")
 	}
 	return t
@@ -81,7 +83,7 @@ func (c *Config) patterns() {
 			c.file.Report(path+".pattern", err)
 		}
 		rule := c.routeRule(r)
-		rule.Pattern = r.Pattern
+		rule.Pattern = r.Pattern // where it is the URI that is the key, too
 		c.reportRule(path, rule)
 	}
 	c.reportRule("default", c.fallbackRule())

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/freshet-dev/freshet/gateway/internal/target"
 )
 
 // Trust is the list of the proxies that are believed. The zero value believes
@@ -83,6 +85,9 @@ func (t *Trust) Rewrite(r *http.Request) {
 	strip(r.Header)
 	if c.host != "" {
 		r.Host = c.host
+	}
+	if host, err := target.Host(r.Host, c.proto); err == nil {
+		r.Host = host // as keys have it, so that upstreams see no other spelling
 	}
 	c.chain = append(c.chain, peer)
 	c.write(r)
