@@ -70,11 +70,11 @@ func Listen(ctx context.Context, g *Gateway, o *FrontOptions) (f *Front, err err
 	if err := f.openLog(c); err != nil {
 		return nil, err
 	}
-	if f.main, err = f.open(ctx, c.Listen, f.pair, f); err != nil {
+	if f.main, err = f.open(ctx, c.Listen, f.pair, http.HandlerFunc(f.everybody)); err != nil {
 		return nil, err
 	}
 	if c.Admin.Addr != "" {
-		if f.admin, err = f.open(ctx, c.Admin.Addr, nil, http.HandlerFunc(f.own)); err != nil {
+		if f.admin, err = f.open(ctx, c.Admin.Addr, nil, http.HandlerFunc(f.operator)); err != nil {
 			return nil, err
 		}
 	}

@@ -30,6 +30,8 @@ func (f *Front) own(w http.ResponseWriter, r *http.Request) {
 	case "/ready":
 		status, report := f.readiness()
 		f.report(w, r, status, report)
+	case "/purge":
+		f.gateway.Purge().ServeHTTP(w, r)
 	default:
 		http.NotFound(w, r)
 	}

@@ -16,8 +16,8 @@ import (
 // idField is the request's name in logs, here and behind the gateway.
 const idField = "X-Request-Id"
 
-// ServeHTTP answers a request within the limits, and writes it down.
-func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// everybody answers a request to the gateway's address.
+func (f *Front) everybody(w http.ResponseWriter, r *http.Request) {
 	f.running.RLock()
 	defer f.running.RUnlock()
 	if f.over {
@@ -28,7 +28,26 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.recorded(l, w, r)
 		return
 	}
-	f.paced(w, r)
+	f.paced(w, r, f.answer)
+}
+
+// operator answers a request to the address of admin.addr. It is not for the access
+// log, which probes would fill.
+func (f *Front) operator(w http.ResponseWriter, r *http.Request) {
+	f.running.RLock()
+	defer f.running.RUnlock()
+	if !f.over {
+		f.paced(w, r, f.own)
+	}
+}
+
+// answer answers a request that is within the limits.
+func (f *Front) answer(w http.ResponseWriter, r *http.Request) {
+	if f.admin == nil && reserved(r, f.gateway.Config().Admin.Prefix) {
+		f.own(w, r)
+		return
+	}
+	f.gateway.ServeHTTP(w, r)
 }
 
 // identify sees to it that a request has a name. One that the client gives is kept if
@@ -75,7 +94,7 @@ func (f *Front) recorded(l *access.Log, w http.ResponseWriter, r *http.Request) 
 		for ; l != nil && !l.Add(record); l = f.access.Load() {
 		}
 	}()
-	f.paced(out, r)
+	f.paced(out, r, f.answer)
 	// net/http answers for a handler that says nothing.
 	if out.Status == 0 {
 		out.Status = http.StatusOK
@@ -86,8 +105,8 @@ func (f *Front) recorded(l *access.Log, w http.ResponseWriter, r *http.Request) 
 // cacheName is what the cache calls itself in Cache-Status.
 const cacheName = "freshet"
 
-// paced answers under the limits of the configuration.
-func (f *Front) paced(w http.ResponseWriter, r *http.Request) {
+// paced has next answer, under the limits of the configuration.
+func (f *Front) paced(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 	c := f.gateway.Config()
 	if fields(r.Header) > c.Limits.HeaderFields {
 		c.turnAway(w, r, http.StatusRequestHeaderFieldsTooLarge, "the request's header has too many fields")
@@ -111,11 +130,7 @@ func (f *Front) paced(w http.ResponseWriter, r *http.Request) {
 		defer body.Release()
 		r.Body = body
 	}
-	if f.admin == nil && reserved(r, c.Admin.Prefix) {
-		f.own(w, r)
-		return
-	}
-	f.gateway.ServeHTTP(w, r)
+	next(w, r)
 }
 
 func fields(h http.Header) (n int) {
