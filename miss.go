@@ -9,6 +9,7 @@ import (
 
 	"github.com/freshet-dev/freshet/internal/capture"
 	"github.com/freshet-dev/freshet/internal/memo"
+	"github.com/freshet-dev/freshet/internal/resolve"
 	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
 
@@ -126,7 +127,7 @@ func (l *load) handle(r *http.Request) (returned bool) {
 // judge is called once the status and the header of the answer are known. What
 // cannot be stored need not be held back.
 func (l *load) judge() {
-	l.control.Tag(l.route.plan.groups(l.out.Sent["Cache-Groups"])...)
+	l.control.Tag(resolve.TagGroups(l.prefix, rfc9111.Groups(l.out.Sent["Cache-Groups"]))...)
 	switch status := l.out.Status; {
 	case l.asked && status == http.StatusNotModified:
 		l.out.Discard()

@@ -16,6 +16,7 @@ import (
 // It shows defaults where they count, and no secret.
 func (c *Config) String() string {
 	var e explanation
+	e.server(&c.Server)
 	if len(c.Origins) == 0 {
 		e.line(0, "origins: all; what is kept is kept for each host and scheme")
 	} else {
