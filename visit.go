@@ -38,6 +38,7 @@ type visit struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	found Found
+	part  *Entry   // a piece of the answer, where the client wants one and Entry is nil
 	tags  []string // of the rule
 	start time.Time
 
