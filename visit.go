@@ -41,6 +41,7 @@ type visit struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	found Found
+	part  *Entry // a piece of the answer, where the client wants one and Entry is nil
 	start time.Time
 	// Of the rule: the tags, and what goes before the names of groups.
 	tags   []string
