@@ -1,6 +1,7 @@
 package freshet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -40,8 +41,11 @@ type visit struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	found Found
-	tags  []string // of the rule
+	part  *Entry // a piece of the answer, where the client wants one and Entry is nil
 	start time.Time
+	// Of the rule: the tags, and what goes before the names of groups.
+	tags   []string
+	prefix string
 
 	use   rfc9111.Reuse // what may be done with found.Entry
 	leads func()        // called once this visit runs a load itself, nil for nothing
@@ -105,13 +109,14 @@ func reloads(r *http.Request) bool {
 func (v *visit) miss() {
 	p := v.route.plan
 	tags, why := p.requests.TagsOf(v.r)
-	if why != "" {
+	prefix, unprefixed := p.requests.GroupPrefixOf(v.r)
+	if why = cmp.Or(why, unprefixed); why != "" {
 		status := v.forwarded()
 		status.Detail = append(status.Detail, why)
 		v.route.alone(v.w, v.r, status)
 		return
 	}
-	v.tags = tags
+	v.tags, v.prefix = tags, prefix
 	if p.HardTimeout > 0 || p.SoftTimeout > 0 && v.use.OnError {
 		v.await()
 		return
