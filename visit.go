@@ -71,13 +71,15 @@ func (v *visit) answer() {
 			v.stale("max-stale", nil)
 			return
 		}
-		v.route.hit(v.w, v.r, v.Ref, e, nil, v.start)
+		front := v.w.Header().Clone()
+		v.route.hit(v.w, v.r, &v.query, e, nil, v.start)
 		if p.EarlyRefresh && background.Early(e.left(v.start), e.Took) {
-			v.refresh()
+			v.refresh(front)
 		}
 	case rfc9111.ServeStale:
+		front := v.w.Header().Clone()
 		v.stale("revalidating", nil)
-		v.refresh()
+		v.refresh(front)
 	case rfc9111.Unavailable:
 		v.refuse("only-if-cached")
 	default:
@@ -137,11 +139,11 @@ func (v *visit) load() {
 	case a.entry == nil, a.entry.Identity != v.identity && !v.meets(a.entry):
 		v.alone(true)
 	case a.hit:
-		v.route.hit(v.w, v.r, v.Ref, a.entry, nil, v.start)
+		v.route.hit(v.w, v.r, &v.query, a.entry, nil, v.start)
 	default:
 		status := v.forwarded()
 		status.Collapsed = true
-		v.route.hit(v.w, v.r, v.Ref, a.entry, &status, v.start)
+		v.route.hit(v.w, v.r, &v.query, a.entry, &status, v.start)
 	}
 }
 
@@ -158,7 +160,11 @@ func (v *visit) ranged() bool { return v.r.Header["Range"] != nil }
 // too: it agrees in all that the answer's Vary names.
 func (v *visit) meets(e *Entry) bool {
 	q, _ := v.route.plan.varied(v.query, rfc9111.Lines(e.Header, "Vary"), v.r)
-	return q.identity == e.Identity
+	if q.identity != e.Identity {
+		return false
+	}
+	v.query = q
+	return true
 }
 
 // alone loads the answer for this request only; unshared says that another's could
@@ -173,7 +179,7 @@ func (v *visit) alone(unshared bool) {
 // A status is given unless it is simply a hit.
 func (v *visit) stale(why string, status *rfc9111.Status) {
 	v.event(EventStale, why, nil)
-	now, a := time.Now(), v.found.Entry.answer()
+	now, a := time.Now(), v.route.form(v.r, &v.query, v.found.Entry).answer()
 	if status == nil {
 		status = &rfc9111.Status{Hit: true, TTL: v.found.Entry.left(now), Detail: []string{why}}
 	}
@@ -193,7 +199,7 @@ func (v *visit) stands() bool {
 
 // same reports whether two look-ups have found the same entry.
 func (e *Entry) same(other *Entry) bool {
-	return e.Stamp == other.Stamp && e.Loaded.Equal(other.Loaded)
+	return e.Stamp == other.Stamp && e.alike(other)
 }
 
 // refuse answers without the handler and without an entry.
