@@ -139,6 +139,12 @@ type Rule struct {
 	// http.Request.PathValue. It is asked before the query, so that a query
 	// parameter of the same name cannot stand in for a part of the path.
 	Params func(r *http.Request, name string) (value string, ok bool)
+
+	// ParamsLast says that what Params and the handler find out about a request is
+	// still good when that has been answered. Without it, where there are Params, a
+	// refresh behind a request ends before the request does: routers such as chi use
+	// what they keep in a request's context again.
+	ParamsLast bool
 }
 
 // Lifetime says where the lifetime of an answer comes from. Whatever it is, an answer
