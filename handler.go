@@ -1,6 +1,7 @@
 package freshet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -78,6 +79,8 @@ func (rt *route) read(w http.ResponseWriter, r *http.Request) {
 func (rt *route) miss(w http.ResponseWriter, r *http.Request, q query, found Found, start time.Time) {
 	status := q.forwarded(found.Reason)
 	tags, why := rt.plan.requests.TagsOf(r)
+	prefix, unprefixed := rt.plan.requests.GroupPrefixOf(r)
+	why = cmp.Or(why, unprefixed)
 	if r.Method == http.MethodHead {
 		// An answer without its body cannot be stored, and asking the handler
 		// for one that nobody wants would be dear.
@@ -88,7 +91,7 @@ func (rt *route) miss(w http.ResponseWriter, r *http.Request, q query, found Fou
 		rt.alone(w, r, status)
 		return
 	}
-	l := &load{route: rt, q: &q, tags: tags, reason: found.Reason, w: w, r: r}
+	l := &load{route: rt, q: &q, tags: tags, prefix: prefix, reason: found.Reason, w: w, r: r}
 	a, err := rt.cache.share(r.Context(), &q, tags, found, l.run)
 	switch {
 	case err != nil:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/freshet-dev/freshet/internal/capture"
+	"github.com/freshet-dev/freshet/internal/resolve"
 	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
 
@@ -14,6 +15,7 @@ type load struct {
 	route  *route
 	q      *query
 	tags   []string
+	prefix string // of groups
 	reason Reason
 	w      http.ResponseWriter
 	r      *http.Request
@@ -61,6 +63,7 @@ func (l *load) make(control *Control, stamp Stamp) *Entry {
 	if l.fate = l.out.Unfit(p.VaryHeaders); l.fate != "" {
 		return nil
 	}
+	control.Tag(resolve.TagGroups(l.prefix, rfc9111.Groups(l.out.Sent["Cache-Groups"]))...)
 	now := time.Now()
 	e := &Entry{Identity: l.q.identity, Stamp: stamp, Loaded: now, Status: l.out.Status}
 	if !control.apply(e, l.tags, ttl) {

@@ -26,6 +26,9 @@ const (
 // the query, escaped, behind it.
 const uriKey = "{" + schemeName + "}://{" + hostName + "}{" + pathName + ":path}{" + queryName + "}"
 
+// groupPrefix stands before the groups of one of several origins.
+const groupPrefix = "{" + schemeName + "}://{" + hostName + "}|"
+
 // spelling is the field in which the gateway tells itself, from admission to
 // forwarding, that a path is not spelt as it is routed ([target.Path.Odd]), and how it
 // is spelt. It makes a variant of its own, since the upstream may answer differently.
@@ -44,6 +47,11 @@ func (c *Config) rule(h *Handling) freshet.Rule {
 	}
 	if h.Caller != nil {
 		r.Caller = h.Caller.tell()
+	}
+	if len(c.Origins) != 1 {
+		// Groups are those of one origin (RFC 9875, section 2). Where there is only one,
+		// they are tags by their own names, which rules can use, too.
+		r.GroupPrefix = groupPrefix
 	}
 	return r
 }

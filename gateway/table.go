@@ -106,11 +106,19 @@ func (c *Config) reportRule(path string, rule freshet.Rule) {
 	for _, problem := range problems {
 		var bad *freshet.RuleError
 		if errors.As(problem, &bad) {
-			c.file.Report(path+"."+snake(bad.Field), bad.Err)
+			c.file.Report(path+"."+snake(bad.Field), errors.New(inFile(bad.Err.Error())))
 		} else {
 			c.file.Report(path, problem)
 		}
 	}
+}
+
+// ruleFields matches the names of a rule's fields in what is said of its mistakes.
+var ruleFields = regexp.MustCompile(`\b(?:Rule\.)?(Query|IgnoreQuery|Caller|Shared|InvalidateMatch|VaryHeaders|SoftTimeout|StaleIfError)\b`)
+
+// inFile says text in the words of the file.
+func inFile(text string) string {
+	return ruleFields.ReplaceAllStringFunc(text, func(name string) string { return snake(strings.TrimPrefix(name, "Rule.")) })
 }
 
 // registered matches what a mux says about its caller's source.

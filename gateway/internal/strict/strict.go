@@ -57,6 +57,7 @@ type File struct {
 	places   map[string]place
 	problems []*Problem
 	nodes    int
+	unread   bool // it is no YAML: what it says nobody knows
 }
 
 // Decode reads text, the contents of the file called name, into the struct that into
@@ -67,6 +68,7 @@ func Decode(name string, text []byte, into any) *File {
 	f := &File{name: name, places: make(map[string]place)}
 	if len(text) > MaxSize {
 		f.Report("", fmt.Errorf("it has %d bytes, more than %d", len(text), MaxSize))
+		f.unread = true
 		return f
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
@@ -91,17 +93,23 @@ func (f *File) syntax(err error) {
 	var bad *yaml.LoadError
 	switch {
 	case err == nil, errors.Is(err, io.EOF):
+		return
 	case errors.As(err, &bad):
 		f.problems = append(f.problems, &Problem{f.name, bad.Mark.Line, bad.Mark.Column, "", errors.New("not YAML: " + bad.Message)})
 	default:
 		f.Report("", fmt.Errorf("not YAML: %w", err))
 	}
+	f.unread = true
 }
 
 // Report adds a problem of the field at path, unless the field has one already: what
 // follows from the first would only hide it. Its place is that of the field, or of
-// the innermost one around it that is in the file.
+// the innermost one around it that is in the file. Of a file that is no YAML nothing
+// else is wrong.
 func (f *File) Report(path string, err error) {
+	if f.unread {
+		return
+	}
 	for _, p := range f.problems {
 		if p.Path == path || within(path, p.Path) && p.Path != "" {
 			return
