@@ -68,10 +68,10 @@ func put(t *testing.T, path, text string) {
 	}
 }
 
-// TestReloadUnderLoad: while many requests are under way all the time, the
+// TestFollowUnderLoad: while many requests are under way all the time, the
 // configuration changes 20 times between two upstreams. No request fails, and each
 // change counts.
-func TestReloadUnderLoad(t *testing.T) {
+func TestFollowUnderLoad(t *testing.T) {
 	urls := []string{server(t, text("one")), server(t, text("two"))}
 	file := func(i int) string {
 		return "listen: 127.0.0.1:0\n" + strings.ReplaceAll(plain, "UPSTREAM", urls[i%2])
