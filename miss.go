@@ -90,9 +90,6 @@ func (l *load) ask(ctx context.Context) *http.Request {
 	r := l.r.WithContext(ctx)
 	r.Header = r.Header.Clone()
 	if r.GetBody != nil {
-		r.Body, _ = r.GetBody() // of a QUERY, for which the handler may be asked twice
-	}
-	if r.GetBody != nil {
 		r.Body, _ = r.GetBody() // what has been held has no error
 	}
 	if l.single {
