@@ -97,9 +97,7 @@ func (l *load) ask(ctx context.Context) *http.Request {
 	}
 	// The whole answer is wanted, to be stored: what the client has of it already,
 	// and what part of it it wants, is judged on that.
-	for _, name := range [...]string{"If-None-Match", "If-Modified-Since", "Range", "If-Range"} {
-		delete(r.Header, name)
-	}
+	rfc9111.Whole(r.Header)
 	if l.from.Entry != nil {
 		a := l.from.Entry.answer()
 		etag, modified := a.Validators()
@@ -155,6 +153,9 @@ func (l *load) storage(status int, h http.Header) rfc9111.Storage {
 			policy.ErrorTTL = ttl
 		}
 	}
+	if l.piece(status, h) {
+		status = http.StatusOK // whose rules are those of its parts (RFC 9111, section 3.3)
+	}
 	s := policy.Storage(l.r, status, h, l.began, time.Now())
 	switch {
 	case s.Why != "":
@@ -183,7 +184,12 @@ func (l *load) make(ctx context.Context) *Entry {
 		return nil
 	}
 	l.out.Complete(now)
-	return l.keep(ctx, s, &Entry{Loaded: now, Status: l.out.Status, Header: l.out.Fields(), Body: string(l.out.Body)}, "stored")
+	e := &Entry{Loaded: now, Status: l.out.Status, Header: l.out.Fields(), Body: string(l.out.Body)}
+	if e.Status == http.StatusPartialContent && !l.assemble(e) {
+		l.unfit("part")
+		return nil
+	}
+	return l.keep(ctx, s, e, "stored")
 }
 
 // freshen stores the entry that the handler has said still holds, with what its 304
@@ -232,6 +238,9 @@ func (l *load) keep(ctx context.Context, s rfc9111.Storage, e *Entry, as string)
 		l.unfit("vary")
 		l.event(EventFill, l.fate, nil)
 		return nil
+	}
+	if e.Status == http.StatusPartialContent {
+		q = q.pieces()
 	}
 	e.Identity, e.Stamp, e.Took = q.identity, l.from.Stamp, e.Loaded.Sub(l.began)
 	e.TTL, e.Fresh, e.Age = max(s.Keep, time.Millisecond), s.Fresh, s.Age

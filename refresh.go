@@ -24,14 +24,14 @@ func (v *visit) on(w http.ResponseWriter, r *http.Request) *visit {
 }
 
 // refresh loads the answer again behind the back of a request that has been
-// answered. The load is shared like any other, so that there is one of it, and is
+// answered; front is what middleware in front had set for that. The load is shared like any other, so that there is one of it, and is
 // filled under a stamp from before it:
 //
 //  1. a request looks its entry up, with the stamp, and is answered
 //  2. the refresh runs the handler, which reads the data
 //  3. the data is changed, and its invalidation returns
 //  4. the refresh fills: the store refuses it, or never serves it
-func (v *visit) refresh() {
+func (v *visit) refresh(front http.Header) {
 	c := v.route.cache
 	if c.memo.Has(v.identity, memo.Failing) {
 		return
@@ -42,7 +42,7 @@ func (v *visit) refresh() {
 		cancel(nil)
 		return
 	}
-	other := v.on(capture.Nowhere(v.w.Header()), background.Request(ctx, v.r))
+	other := v.on(capture.Nowhere(front), background.Request(ctx, v.r))
 	other.use.Requested, other.anew = false, false
 	v.behind(func() {
 		defer cancel(nil)

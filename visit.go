@@ -41,10 +41,11 @@ type visit struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	found Found
+	part  *Entry // a piece of the answer, where the client wants one and Entry is nil
 	start time.Time
-
-	tags   []string // of the rule
-	prefix string   // of the groups that the answer names
+	// Of the rule: the tags, and what goes before the names of groups.
+	tags   []string
+	prefix string
 
 	use   rfc9111.Reuse // what may be done with found.Entry
 	leads func()        // called once this visit runs a load itself, nil for nothing
@@ -74,13 +75,15 @@ func (v *visit) answer() {
 			v.stale("max-stale", nil)
 			return
 		}
+		front := v.w.Header().Clone()
 		v.route.hit(v.w, v.r, v.Ref, e, nil, v.start)
 		if p.EarlyRefresh && background.Early(e.left(v.start), e.Took) {
-			v.refresh()
+			v.refresh(front)
 		}
 	case rfc9111.ServeStale:
+		front := v.w.Header().Clone()
 		v.stale("revalidating", nil)
-		v.refresh()
+		v.refresh(front)
 	case rfc9111.Unavailable:
 		v.refuse("only-if-cached")
 	default:
@@ -138,8 +141,10 @@ func (v *visit) load() {
 		l.finish()
 	case a.entry == nil && v.use.OnError && v.route.cache.memo.Has(v.identity, memo.Failing) && v.stands():
 		v.stale("failing", nil)
-	case a.entry == nil, a.entry.Identity != v.identity && !v.meets(a.entry):
+	case a.entry == nil:
 		v.alone(true)
+	case a.entry.Identity != v.identity && !v.meets(a.entry):
+		v.move(a.entry)
 	case a.hit:
 		v.route.hit(v.w, v.r, v.Ref, a.entry, nil, v.start)
 	default:
@@ -161,8 +166,33 @@ func (v *visit) ranged() bool { return v.r.Header["Range"] != nil }
 // meets reports whether the answer that another has loaded answers this request,
 // too: it agrees in all that the answer's Vary names.
 func (v *visit) meets(e *Entry) bool {
+	return v.elsewhere(e).identity == e.Identity
+}
+
+// elsewhere returns the place of this request among answers that differ like e.
+func (v *visit) elsewhere(e *Entry) query {
 	q, _ := v.route.plan.varied(v.query, rfc9111.Lines(e.Header, "Vary"), v.r)
-	return q.identity == e.Identity
+	return q
+}
+
+// move goes on at the place that this request has among answers that differ like e,
+// which is another's.
+func (v *visit) move(e *Entry) {
+	q := v.elsewhere(e)
+	if q.identity == v.identity {
+		v.alone(true) // e has been loaded by other names than it has now
+		return
+	}
+	v.query, v.use.OnError = q, false
+	var err error
+	if v.found, err = v.route.cache.look(v.r.Context(), &v.query); err != nil {
+		v.bypass = trouble(err)
+	}
+	if v.found.fresh(time.Now()) && !v.anew {
+		v.route.hit(v.w, v.r, v.Ref, v.found.Entry, nil, v.start)
+		return
+	}
+	v.load()
 }
 
 // alone loads the answer for this request only; unshared says that another's could

@@ -6,16 +6,13 @@ import (
 	"time"
 )
 
-// Unconditional takes the conditions that an answer depends on out of r: the
-// whole answer is wanted, to be stored, and they are judged on that. r may be
-// changed, its header is still the client's.
-func Unconditional(r *http.Request) *http.Request {
-	if r.Header["If-None-Match"] != nil || r.Header["If-Modified-Since"] != nil {
-		r.Header = r.Header.Clone()
-		delete(r.Header, "If-None-Match")
-		delete(r.Header, "If-Modified-Since")
+// Whole takes out of a request's header what may make the answer less than the whole,
+// which is wanted to be stored: those conditions and that range are judged on it. What
+// only the handler can judge stays (RFC 9111, section 4.3.2).
+func Whole(h http.Header) {
+	for _, name := range [...]string{"If-None-Match", "If-Modified-Since", "Range", "If-Range"} {
+		delete(h, name)
 	}
-	return r
 }
 
 // Selective reports whether r has conditions that a cache judges, or asks for a part:
@@ -27,21 +24,21 @@ func Selective(r *http.Request) bool {
 
 // NotModified reports whether the conditions of r say that the client already has the
 // answer with the header h, which must be a 200 or a 206 (RFC 9111, section 4.3.2; RFC
-// 9110, sections 13.1.2, 13.1.3 and 13.2.2). Only to GET, HEAD and QUERY (RFC 10008) is that an
-// answer, and dates are for GET and HEAD alone. A condition that cannot be read makes
-// for the whole answer.
+// 9110, sections 13.1.2, 13.1.3 and 13.2.2). Only to GET and HEAD is that an answer, and
+// to a QUERY about its tag (RFC 10008, section 2.6). A condition that cannot be read
+// makes for the whole answer.
 func NotModified(r *http.Request, h http.Header) bool {
-	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	if lines := r.Header["If-None-Match"]; lines != nil && (reads || r.Method == "QUERY") {
+	get := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if !get && r.Method != "QUERY" {
+		return false
+	}
+	if lines := r.Header["If-None-Match"]; lines != nil {
 		// Whatever it says, it goes before the date.
 		list := strings.Join(lines, ",")
 		return trim(list) == "*" || listed(list, only(h, "Etag"))
 	}
-	if !reads {
-		return false
-	}
 	since, ok := dateIn(r.Header, "If-Modified-Since")
-	if !ok {
+	if !ok || !get {
 		return false
 	}
 	if h["Last-Modified"] != nil {
