@@ -45,7 +45,7 @@ func (p *Policy) Reuse(r *http.Request, s *Stored, now time.Time) Reuse {
 		q = RequestDirectives(r)
 	}
 	d := storedDirectives(s.Header)
-	age := s.Age + min(max(0, now.Sub(s.Loaded)), MaxSeconds)
+	age := s.Age + min(max(0, now.Sub(s.Loaded)), Longest)
 	use := Reuse{Stale: s.Soft || age >= s.Fresh}
 	past := max(0, age-s.Fresh) // 0 for one that is softly invalidated before its time
 	barred := use.Stale && noStale(&d)
