@@ -10,8 +10,11 @@ import (
 	"time"
 
 	"github.com/freshet-dev/freshet/internal/audit"
+	"github.com/freshet-dev/freshet/internal/background"
 	"github.com/freshet-dev/freshet/internal/flight"
+	"github.com/freshet-dev/freshet/internal/memo"
 	"github.com/freshet-dev/freshet/internal/owed"
+	"github.com/freshet-dev/freshet/internal/routes"
 	"github.com/freshet-dev/freshet/internal/typeid"
 )
 
@@ -58,6 +61,9 @@ type Cache struct {
 	batches flight.Group[moment, *Entry] // of the loads while the store cannot be asked
 	types   typeid.Names
 	auditor *audit.Auditor // nil: no hit is audited
+	memo    memo.Memo
+	runs    background.Runs
+	routes  routes.Table // the rules that answer reads
 }
 
 // New returns a cache on store, which it owns from now on. o may be nil; it is
@@ -91,15 +97,16 @@ func (c *Cache) Close(ctx context.Context) error {
 		return nil
 	}
 	c.auditor.Close()
+	c.runs.Close()
 	return c.guard.close(ctx)
 }
 
 // Store returns the cache's store, nil if the cache is disabled.
 func (c *Cache) Store() Store { return c.store }
 
-// Invalidate makes everything that targets cover unservable: once it has
-// returned nil, no request that starts later, in any process on the same store,
-// is answered from data loaded before. Call it after the change is committed.
+// Invalidate makes everything that targets cover unservable, or stale
+// ([Target.Softly]): once it has returned nil, no request that starts later, in any
+// process on the same store, is answered from data loaded before, unless as stale. Call it after the change is committed.
 // All targets go in one call, atomic where the store is one partition. The end
 // of ctx does not stop it, only the store's own time limit does.
 //
@@ -149,6 +156,7 @@ func (c *Cache) Handler(rule Rule, h http.Handler) http.Handler {
 	if c.options.Disabled {
 		return h
 	}
+	c.routes.Add(&p.requests)
 	return &route{cache: c, plan: p, next: h}
 }
 

@@ -53,7 +53,8 @@ func (t Target) FenceFor(d time.Duration) Target {
 // from then on, and is served only as stale answers are, while it is revalidated
 // or when the handler fails (RFC 5861), where the rule or the answer allows that.
 // It is for data that may be shown a little late; it does not keep the promise that
-// nothing from before is served. It has no fence.
+// nothing from before is served. It has no fence, and that of a rule does not apply.
+// Where the store cannot take it yet, what it covers is not served meanwhile.
 func (t Target) Softly() Target {
 	t.Soft, t.Fence = true, 0
 	return t
@@ -79,12 +80,19 @@ func All() Target { return Target{Kind: TargetAll} }
 // no glob syntax, separator, white space or control byte.
 func Escape(value string) string { return template.Escape(value) }
 
-// outlasting returns t with the longer fence of the two.
-func (t Target) outlasting(other Target) Target { return t.FenceFor(max(t.Fence, other.Fence)) }
+// outlasting returns t with the longer fence of the two, and hard if one of them is.
+func (t Target) outlasting(other Target) Target {
+	t.Fence, t.Soft = max(t.Fence, other.Fence), t.Soft && other.Soft
+	return t
+}
 
-// String returns the target as kind and value, and its fence if it has one, for
-// logs.
+// String returns the target as kind and value, whether it is soft, and its fence if it
+// has one, for logs.
 func (t Target) String() string {
+	if t.Soft {
+		t.Soft = false
+		return "soft " + t.String()
+	}
 	if t.Fence != 0 {
 		return fmt.Sprintf("%v (fence %v)", t.FenceFor(0), t.Fence)
 	}
@@ -101,7 +109,7 @@ func (t Target) String() string {
 }
 
 // Member returns the target's name in the ban history: what stores keep beside
-// the version. The fence is no part of it. The form is part of the wire form
+// the version. Neither the fence nor softness is part of it. The form is part of the wire form
 // (docs/keys.md).
 func (t Target) Member() string {
 	switch t.Kind {
@@ -139,6 +147,8 @@ func (t Target) check() error {
 		return fmt.Errorf("%w: unknown kind %d", ErrTarget, t.Kind)
 	case t.Fence < 0 || t.Fence > MaxFence:
 		return fmt.Errorf("%w: %s: the fence is out of range: use 0 to %v", ErrTarget, t, MaxFence)
+	case t.Soft && t.Fence > 0:
+		return fmt.Errorf("%w: %s: what is stale is stored anew at once, so it cannot have a fence", ErrTarget, t)
 	case t.Kind == TargetAll:
 		return nil
 	case t.Value == "":

@@ -3,6 +3,7 @@
 package resolve
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -25,6 +26,8 @@ const CallerName = "caller"
 type Plan struct {
 	Key     *template.Template // nil on a write route without a key of its own
 	Tags    []*template.Template
+	// GroupPrefix goes before the names of groups; nil for nothing.
+	GroupPrefix *template.Template
 	Pattern string // of the route, as http.ServeMux knows it; empty if unknown
 	Route   pattern.Route
 	Unnamed []string // the pattern's wildcards that the key does not name
@@ -65,6 +68,11 @@ type drop struct {
 type Place struct {
 	Key, Variant string
 	Identity     [32]byte
+	// Credentialed says that the request tells who is asking, and that the rule says
+	// neither that this does not matter nor how callers are told apart. Its place is
+	// that of anonymous requests: only an answer that says so itself may be shared
+	// with it (RFC 9111, section 3.5).
+	Credentialed bool
 }
 
 // scratch is what resolving a request needs for a moment.
@@ -73,6 +81,8 @@ type scratch struct {
 	r      *http.Request
 	form   url.Values
 	caller string
+	// anybody says that the caller is not known: the entries of all are meant.
+	anybody bool
 	// last takes the last of a parameter's values instead of the first;
 	// repeated says that it makes a difference.
 	last, repeated bool
@@ -86,11 +96,17 @@ var scratches = sync.Pool{New: func() any { return new(scratch) }}
 // cannot still yields the parameters that net/url makes out, as it does for
 // handlers.
 func (p *Plan) take(r *http.Request) (s *scratch, readable bool) {
-	s = scratches.Get().(*scratch)
-	*s = scratch{plan: p, r: r, key: s.key[:0], ident: s.ident[:0]}
-	if p.Caller != nil {
+	s, readable = p.takeURI(r)
+	if s.anybody = false; p.Caller != nil {
 		s.caller = p.Caller(r)
 	}
+	return s, readable
+}
+
+// takeURI is take for a request that nobody has made.
+func (p *Plan) takeURI(r *http.Request) (s *scratch, readable bool) {
+	s = scratches.Get().(*scratch)
+	*s = scratch{plan: p, r: r, anybody: true, key: s.key[:0], ident: s.ident[:0]}
 	var err error
 	if r.URL.RawQuery != "" {
 		s.form, err = url.ParseQuery(r.URL.RawQuery)
@@ -105,6 +121,9 @@ func (s *scratch) free() {
 
 // Value implements template.Values: from the path, and else from the query.
 func (s *scratch) Value(name string) (string, bool) {
+	if s.anybody && name == CallerName && s.plan.Caller != nil {
+		return "", false
+	}
 	if value, ok := s.route(name); ok {
 		return value, true
 	}
@@ -138,7 +157,7 @@ func (s *scratch) route(name string) (string, bool) {
 }
 
 // Read works out which entry answers r, or why none may, in the words shown in
-// Cache-Status.
+// Cache-Status. A QUERY has gone through [Hold] before.
 func (p *Plan) Read(r *http.Request) (at Place, bypass string) {
 	if p.Key == nil {
 		return at, "no key"
@@ -146,14 +165,14 @@ func (p *Plan) Read(r *http.Request) (at Place, bypass string) {
 	if why := rfc9111.Unanswerable(r); why != "" {
 		return at, why
 	}
+	if r.Method == pattern.Query && r.GetBody == nil {
+		return at, "request body"
+	}
 	s, readable := p.take(r)
 	defer s.free()
 	if !readable {
 		// Readers of queries differ in what they make of a broken one.
 		return at, "malformed query"
-	}
-	if s.caller == "" && !p.Shared && rfc9111.Credentials(r) {
-		return at, "credentials"
 	}
 	var err error
 	s.ident = append(s.ident, p.Digest[:]...)
@@ -175,6 +194,7 @@ func (p *Plan) Read(r *http.Request) (at Place, bypass string) {
 		s.part('u', r.Pattern, r.URL.EscapedPath())
 	}
 	at.Identity = sha256.Sum256(s.ident)
+	at.Credentialed = s.caller == "" && !p.Shared && rfc9111.Credentials(r)
 	return at, ""
 }
 
@@ -205,6 +225,9 @@ func (s *scratch) variant() {
 	}
 	if len(s.form) > 0 {
 		s.unnamedQuery()
+	}
+	if s.r.Method == pattern.Query {
+		s.part('b', pattern.Query, s.content())
 	}
 	for _, name := range p.VaryHeaders {
 		if name == "Host" {
@@ -254,17 +277,47 @@ func (p *Plan) TagsOf(r *http.Request) (tags []string, bypass string) {
 	s, _ := p.take(r)
 	defer s.free()
 	for _, t := range p.Tags {
-		tag, _, err := t.Append(s.key, s.ident, s)
-		switch {
-		case err != nil:
-			return nil, err.Error()
-		case s.repeated:
-			return nil, repeated
+		tag, why := s.label(t)
+		if why != "" {
+			return nil, why
 		}
-		tags = append(tags, string(tag))
+		tags = append(tags, tag)
 	}
 	slices.Sort(tags)
 	return slices.Compact(tags), ""
+}
+
+// GroupPrefixOf resolves what goes before the names of groups to make them tags, or
+// says why it cannot. The same holds for it as for tags.
+func (p *Plan) GroupPrefixOf(r *http.Request) (prefix, bypass string) {
+	if p.GroupPrefix == nil {
+		return "", ""
+	}
+	s, _ := p.take(r)
+	defer s.free()
+	return s.label(p.GroupPrefix)
+}
+
+// label resolves t, or says why it cannot.
+func (s *scratch) label(t *template.Template) (text, bypass string) {
+	label, _, err := t.Append(s.key, s.ident, s)
+	switch {
+	case err != nil:
+		return "", err.Error()
+	case s.repeated:
+		return "", repeated
+	}
+	return string(label), ""
+}
+
+// TagGroups makes tags of the names of groups. The nameless one without a prefix, since
+// a tag has a name, is "" in the form that it has in the field.
+func TagGroups(prefix string, groups []string) []string {
+	tags := make([]string, len(groups))
+	for i, group := range groups {
+		tags[i] = cmp.Or(prefix+group, `""`)
+	}
+	return tags
 }
 
 // Write resolves what a request that changes something invalidates, and calls yield

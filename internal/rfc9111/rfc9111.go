@@ -13,13 +13,11 @@ import (
 // stored; it is empty when it can.
 func Unanswerable(r *http.Request) string {
 	switch {
-	case r.ContentLength != 0:
+	case r.ContentLength != 0 && r.Method != "QUERY":
 		// The body is no part of the key, and a handler may well read it.
 		return "request body"
 	case r.Header["Upgrade"] != nil:
 		return "upgrade"
-	case r.Header["Range"] != nil:
-		return "range"
 	case r.Header["If-Match"] != nil || r.Header["If-Unmodified-Since"] != nil:
 		return "precondition"
 	}
