@@ -14,6 +14,7 @@ import (
 	"github.com/freshet-dev/freshet/internal/flight"
 	"github.com/freshet-dev/freshet/internal/memo"
 	"github.com/freshet-dev/freshet/internal/owed"
+	"github.com/freshet-dev/freshet/internal/routes"
 	"github.com/freshet-dev/freshet/internal/typeid"
 )
 
@@ -62,6 +63,7 @@ type Cache struct {
 	auditor *audit.Auditor // nil: no hit is audited
 	memo    memo.Memo
 	runs    background.Runs
+	routes  routes.Table // the rules that answer reads
 }
 
 // New returns a cache on store, which it owns from now on. o may be nil; it is
@@ -102,9 +104,9 @@ func (c *Cache) Close(ctx context.Context) error {
 // Store returns the cache's store, nil if the cache is disabled.
 func (c *Cache) Store() Store { return c.store }
 
-// Invalidate makes everything that targets cover unservable: once it has
-// returned nil, no request that starts later, in any process on the same store,
-// is answered from data loaded before. Call it after the change is committed.
+// Invalidate makes everything that targets cover unservable, or stale
+// ([Target.Softly]): once it has returned nil, no request that starts later, in any
+// process on the same store, is answered from data loaded before, unless as stale. Call it after the change is committed.
 // All targets go in one call, atomic where the store is one partition. The end
 // of ctx does not stop it, only the store's own time limit does.
 //
@@ -154,6 +156,7 @@ func (c *Cache) Handler(rule Rule, h http.Handler) http.Handler {
 	if c.options.Disabled {
 		return h
 	}
+	c.routes.Add(&p.requests)
 	return &route{cache: c, plan: p, next: h}
 }
 

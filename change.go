@@ -59,27 +59,22 @@ func (ch *change) all() []Target {
 	return ch.fenced(slices.Concat(ch.targets, ch.control.added()))
 }
 
-// fenced returns targets with the change's own fence, each once.
+// fenced returns targets with the change's own fence, unless they are soft, each once.
 func (ch *change) fenced(targets []Target) []Target {
 	targets = owed.Distinct(targets, Target.outlasting)
 	for i := range targets {
-		targets[i].Fence = max(targets[i].Fence, ch.fence)
+		if !targets[i].Soft {
+			targets[i].Fence = max(targets[i].Fence, ch.fence)
+		}
 	}
 	return targets
 }
 
-// invalidate drops all that ch names, in one call. A failure has been logged and
-// is being retried. The record stays: the change goes on.
-func (ch *change) invalidate() error {
-	_, err := ch.cache.drop(ch.ctx, ch.rule, nil, ch.all())
-	return err
-}
-
-// finish is invalidate at the end of the change, and takes away the record.
-func (ch *change) finish() (Version, error) {
-	targets := ch.all()
+// end drops targets at the end of the change, in one call, and takes away the record.
+// A failure has been logged and is being retried.
+func (ch *change) end(targets []Target) (Version, error) {
 	if len(targets) == 0 {
-		ch.record.Withdraw(ch.ctx) // nothing is on it, and nothing is to come
+		ch.record.Withdraw(context.WithoutCancel(ch.ctx))
 	}
 	return ch.cache.drop(ch.ctx, ch.rule, ch.record, targets)
 }
@@ -108,7 +103,7 @@ func (c *Cache) Update(ctx context.Context, apply func(ctx context.Context) erro
 	}
 	defer func() {
 		var owing error
-		if version, owing = ch.finish(); owing != nil {
+		if version, owing = ch.end(ch.all()); owing != nil {
 			err = errors.Join(err, owing)
 		}
 	}()

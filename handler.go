@@ -7,6 +7,7 @@ import (
 
 	"github.com/freshet-dev/freshet/internal/background"
 	"github.com/freshet-dev/freshet/internal/capture"
+	"github.com/freshet-dev/freshet/internal/pattern"
 	"github.com/freshet-dev/freshet/internal/resolve"
 	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
@@ -39,6 +40,8 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		rt.read(w, r)
+	case pattern.Query:
+		rt.read(w, resolve.Hold(r, rt.plan.MaxBody))
 	case http.MethodOptions, http.MethodTrace:
 		rt.next.ServeHTTP(w, r)
 	default:
@@ -61,6 +64,9 @@ func (rt *route) read(w http.ResponseWriter, r *http.Request) {
 	}
 	start := time.Now()
 	q, found, err := c.find(r, at)
+	if at.Credentialed && found.Entry != nil && !rt.plan.shared(found.Entry, r) {
+		found.Entry, found.Reason = nil, Absent
+	}
 	if e := found.Entry; err == nil && found.fresh(start) && !rt.plan.demanding(r) {
 		if !rt.plan.EarlyRefresh || !background.Early(e.left(start), e.Took) {
 			rt.hit(w, r, q.Ref, e, nil, start)
@@ -93,6 +99,13 @@ func (e *Entry) left(now time.Time) time.Duration {
 // handler.
 func (f *Found) fresh(now time.Time) bool {
 	return f.Entry != nil && f.Reason == Absent && f.Entry.left(now) > 0
+}
+
+// shared reports whether e says that it may be served to r, which has credentials,
+// though it may have been made for somebody else (RFC 9111, section 3.5).
+func (p *plan) shared(e *Entry, r *http.Request) bool {
+	d, _ := rfc9111.AnswerDirectives(rfc9111.Header(e.Header))
+	return p.policy.Shareable(r, &d)
 }
 
 // hit answers from an entry: a stored one, for which status is nil unless there is

@@ -88,6 +88,9 @@ func (l *load) try(ctx context.Context) (e *Entry) {
 func (l *load) ask(ctx context.Context) *http.Request {
 	r := l.r.WithContext(ctx)
 	r.Header = r.Header.Clone()
+	if r.GetBody != nil {
+		r.Body, _ = r.GetBody() // what has been held has no error
+	}
 	if l.single {
 		return r
 	}
@@ -121,6 +124,7 @@ func (l *load) handle(r *http.Request) (returned bool) {
 // judge is called once the status and the header of the answer are known. What
 // cannot be stored need not be held back.
 func (l *load) judge() {
+	l.control.Tag(l.route.plan.groups(l.out.Sent["Cache-Groups"])...)
 	switch status := l.out.Status; {
 	case l.asked && status == http.StatusNotModified:
 		l.out.Discard()
@@ -131,11 +135,7 @@ func (l *load) judge() {
 		l.fate = "head"
 		l.out.Stream(l.r)
 	default:
-		s := l.storage(status, l.out.Own())
-		if l.control.refuses() {
-			s.Why = cmp.Or(s.Why, "no-store")
-		}
-		if s.Why != "" {
+		if s := l.storage(status, l.out.Own()); s.Why != "" {
 			l.unfit(s.Why)
 			l.out.Stream(l.r)
 		}
@@ -155,7 +155,15 @@ func (l *load) storage(status int, h http.Header) rfc9111.Storage {
 	if l.piece(status, h) {
 		status = http.StatusOK // whose rules are those of its parts (RFC 9111, section 3.3)
 	}
-	return policy.Storage(l.r, status, h, l.began, time.Now())
+	s := policy.Storage(l.r, status, h, l.began, time.Now())
+	switch {
+	case s.Why != "":
+	case l.control.refuses():
+		s.Why = "no-store"
+	case l.home.Credentialed && !s.Shareable:
+		s.Why = credentials
+	}
+	return s
 }
 
 // unfit notes that the answer cannot be stored, and why.
@@ -170,9 +178,6 @@ func (l *load) unfit(why string) {
 // make stores a captured answer, and returns its entry, nil if it may not be shared.
 func (l *load) make(ctx context.Context) *Entry {
 	s, now := l.storage(l.out.Status, l.out.Own()), time.Now()
-	if l.control.refuses() {
-		s.Why = cmp.Or(s.Why, "no-store")
-	}
 	if why := cmp.Or(s.Why, l.out.Unfit()); why != "" {
 		l.unfit(why)
 		return nil
@@ -201,9 +206,6 @@ func (l *load) freshen(ctx context.Context) *Entry {
 	}
 	s := l.storage(old.Status, rfc9111.Header(l.entry.Header))
 	l.entry.Fresh, l.entry.Age = s.Fresh, s.Age
-	if l.control.refuses() {
-		s.Why = cmp.Or(s.Why, "no-store")
-	}
 	if s.Why != "" {
 		l.unfit(s.Why)
 		l.event(EventFill, l.fate, nil)
@@ -275,7 +277,7 @@ func (l *load) status() rfc9111.Status {
 	if l.unshared {
 		status.Detail = append(status.Detail, "unshared")
 	}
-	if !status.Stored && l.fate != l.bypass {
+	if !status.Stored && l.fate != l.bypass && !slices.Contains(status.Detail, l.fate) {
 		status.Detail = append(status.Detail, l.fate)
 	}
 	return status

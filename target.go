@@ -53,7 +53,8 @@ func (t Target) FenceFor(d time.Duration) Target {
 // from then on, and is served only as stale answers are, while it is revalidated
 // or when the handler fails (RFC 5861), where the rule or the answer allows that.
 // It is for data that may be shown a little late; it does not keep the promise that
-// nothing from before is served. It has no fence.
+// nothing from before is served. It has no fence, and that of a rule does not apply.
+// Where the store cannot take it yet, what it covers is not served meanwhile.
 func (t Target) Softly() Target {
 	t.Soft, t.Fence = true, 0
 	return t
@@ -146,6 +147,8 @@ func (t Target) check() error {
 		return fmt.Errorf("%w: unknown kind %d", ErrTarget, t.Kind)
 	case t.Fence < 0 || t.Fence > MaxFence:
 		return fmt.Errorf("%w: %s: the fence is out of range: use 0 to %v", ErrTarget, t, MaxFence)
+	case t.Soft && t.Fence > 0:
+		return fmt.Errorf("%w: %s: what is stale is stored anew at once, so it cannot have a fence", ErrTarget, t)
 	case t.Kind == TargetAll:
 		return nil
 	case t.Value == "":

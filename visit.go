@@ -18,6 +18,8 @@ const (
 	retryPause = 2 * time.Second
 	// unfitPause is for how long it is remembered that an answer cannot be stored.
 	unfitPause = 5 * time.Second
+	// credentials is why a request was not answered like an anonymous one.
+	credentials = "credentials"
 )
 
 // visit is a read that is not answered from the store without another thought:
@@ -52,7 +54,10 @@ func (v *visit) answer() {
 	if e == nil {
 		v.use.Verdict = p.policy.Absent(v.r)
 		v.use.Requested = p.demanding(v.r) && reloads(v.r)
-		if v.bypass == "" {
+		switch {
+		case v.home.Credentialed:
+			v.event(EventBypass, credentials, nil)
+		case v.bypass == "":
 			v.event(EventMiss, v.found.Reason.String(), nil)
 		}
 	} else {
@@ -141,14 +146,15 @@ func (v *visit) load() {
 	}
 }
 
-// single reports whether nobody can share the load: its answer has no body, is
-// a part, or has lately been found unfit to be stored.
+// single reports whether nobody can share the load: its answer is somebody's own, has
+// no body, is a part, or has lately been found unfit to be stored.
 func (v *visit) single() bool {
-	return v.r.Method == http.MethodHead || v.ranged() && v.found.Entry == nil ||
+	return v.home.Credentialed || v.r.Method == http.MethodHead || v.ranged() && v.found.Entry == nil ||
 		v.route.cache.memo.Has(v.identity, memo.Uncacheable)
 }
 
-func (v *visit) ranged() bool { return v.r.Header["Range"] != nil }
+// ranged reports whether the client wants a piece, as only a GET can.
+func (v *visit) ranged() bool { return v.r.Method == http.MethodGet && v.r.Header["Range"] != nil }
 
 // meets reports whether the answer that another has loaded answers this request,
 // too: it agrees in all that the answer's Vary names.
@@ -207,6 +213,8 @@ func (v *visit) forwarded() rfc9111.Status {
 	switch {
 	case v.bypass != "":
 		return rfc9111.Status{Forward: "bypass", Detail: []string{v.bypass}}
+	case v.home.Credentialed && v.found.Entry == nil:
+		return rfc9111.Status{Forward: "bypass", Detail: []string{credentials}}
 	case v.use.Requested:
 		return rfc9111.Status{Forward: "request"}
 	case v.found.Entry == nil && len(v.names) > 0 && reason == Absent:

@@ -1,7 +1,6 @@
 package freshet
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/freshet-dev/freshet/internal/capture"
@@ -12,6 +11,11 @@ import (
 // write is a request that changes something.
 type write struct {
 	change
+	plan *plan
+	// target is a read of what is written to, apart from the request, which the
+	// handler may change.
+	target   *http.Request
+	groups   []Target // those that the answer names, see hear
 	out      *capture.Writer
 	returned bool // the handler has
 }
@@ -22,8 +26,9 @@ type write struct {
 // before it.
 func (rt *route) write(w http.ResponseWriter, r *http.Request) {
 	p := rt.plan
-	// Resolved first: the handler may change the request.
-	wr := &write{change: change{cache: rt.cache, rule: p.Name, targets: p.targets(r), fence: p.FenceFor}}
+	wr := &write{change: change{cache: rt.cache, rule: p.Name, fence: p.FenceFor}, plan: p, target: resolve.Reading(r, r.URL)}
+	p.requests.Write(r, wr.add)
+	rt.cache.routes.Target(wr.target, &p.requests, wr.add)
 	if wr.begin(r.Context(), p.NoIntent) != nil {
 		refuse(w)
 		return
@@ -33,7 +38,7 @@ func (rt *route) write(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		if !settled {
 			// The handler has panicked, and who knows what it had changed.
-			_, _ = wr.finish()
+			_, _ = wr.end(wr.all())
 		}
 	}()
 	rt.next.ServeHTTP(wr.out, r.WithContext(wr.ctx))
@@ -47,20 +52,46 @@ func (rt *route) write(w http.ResponseWriter, r *http.Request) {
 	settled = true
 }
 
-// targets resolves what a write to r invalidates: its own key and the lists.
-func (p *plan) targets(r *http.Request) (all []Target) {
-	p.requests.Write(r, func(kind resolve.Kind, text string) {
-		all = append(all, Target{Kind: TargetKind(kind), Value: text})
-	})
-	return all
+// add adds what a text names to the targets of wr.
+func (wr *write) add(kind resolve.Kind, text string) {
+	wr.targets = append(wr.targets, Target{Kind: TargetKind(kind), Value: text})
+}
+
+// hear adds what the answer itself says to be stale: the resources that it names (RFC
+// 9111, section 4.4) and the groups (RFC 9875, section 3). A group is invalidated
+// whatever the status: nobody would name one for nothing.
+func (wr *write) hear() {
+	h := wr.out.Sent
+	if rfc9111.InvalidatesTarget(wr.out.Status) {
+		for _, u := range rfc9111.Related(wr.target, h) {
+			wr.cache.routes.Related(resolve.Reading(wr.target, u), &wr.plan.requests, wr.add)
+		}
+	}
+	for _, tag := range wr.plan.groups(h["Cache-Group-Invalidation"]) {
+		if tag != "" { // which no entry has
+			wr.groups = append(wr.groups, Tag(tag))
+		}
+	}
+	wr.targets = append(wr.targets, wr.groups...)
+}
+
+// groups returns the tags that stand for the groups of a Cache-Groups or
+// Cache-Group-Invalidation field.
+func (p *plan) groups(lines []string) []string {
+	groups := rfc9111.Groups(lines)
+	for i := range groups {
+		groups[i] = p.GroupPrefix + groups[i]
+	}
+	return groups
 }
 
 // before runs right before anything of the answer goes out.
 func (wr *write) before() {
+	wr.hear()
 	status := rfc9111.Status{Forward: "method"}
 	if err := wr.settle(); err != nil {
 		status.Detail = []string{"invalidation-pending"}
-	} else if !refused(wr.out.Status) {
+	} else if len(wr.groups) > 0 || !refused(wr.out.Status) {
 		status.Detail = []string{"invalidated"}
 	}
 	if wr.out.Sent != nil {
@@ -68,22 +99,24 @@ func (wr *write) before() {
 	}
 }
 
-// settle draws the consequence of the answer's status. While the handler is at work
-// the record stays. A failure has been logged and is being retried; the answer to
-// the write stands.
-func (wr *write) settle() error {
-	switch {
-	case !wr.returned && refused(wr.out.Status):
-		return nil
-	case !wr.returned:
-		return wr.invalidate()
-	case refused(wr.out.Status):
-		wr.record.Withdraw(context.WithoutCancel(wr.ctx))
-		return nil
-	default:
-		_, err := wr.finish()
-		return err
+// stale returns what the answer makes stale, by its status.
+func (wr *write) stale() []Target {
+	if refused(wr.out.Status) {
+		return wr.fenced(wr.groups)
 	}
+	return wr.all()
+}
+
+// settle invalidates what the answer makes stale. While the handler is at work the
+// record stays. A failure has been logged and is being retried; the answer to the
+// write stands.
+func (wr *write) settle() (err error) {
+	if wr.returned {
+		_, err = wr.end(wr.stale())
+	} else {
+		_, err = wr.cache.drop(wr.ctx, wr.rule, nil, wr.stale())
+	}
+	return err
 }
 
 // refused reports whether a write was turned down, so that nothing has changed.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/freshet-dev/freshet/internal/capture"
+	"github.com/freshet-dev/freshet/internal/pattern"
 	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
 
@@ -82,11 +83,16 @@ func run(h http.Handler, r *http.Request, header http.Header, limit int64) (a ca
 }
 
 // again returns a copy of r to run a handler on: what the entry was loaded by, a
-// GET of the whole without conditions, whatever the client has sent.
+// GET of the whole without conditions, whatever the client has sent, or a QUERY with its
+// content.
 func again(ctx context.Context, r *http.Request) *http.Request {
 	r = r.Clone(ctx)
 	rfc9111.Whole(r.Header)
-	r.Method, r.Body = http.MethodGet, http.NoBody
+	if r.Method != pattern.Query {
+		r.Method, r.Body = http.MethodGet, http.NoBody
+	} else if r.GetBody != nil {
+		r.Body, _ = r.GetBody() // of what is held, which cannot fail
+	}
 	return r
 }
 

@@ -4,9 +4,14 @@ package pattern
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"unicode"
 )
+
+// Query is the method of a read whose question is in its content (RFC 10008). It is
+// safe, idempotent and cacheable, as GET is.
+const Query = "QUERY"
 
 // Route is what a rule has to know of a route: "[METHOD ][HOST]/[PATH]". The
 // zero value is a route of which nothing is known.
@@ -38,13 +43,29 @@ func Parse(text string) (Route, error) {
 			return Route{}, fmt.Errorf("%q in %q: write wildcards as http.ServeMux does, {name} for a segment or {name...} for the rest", segment, text)
 		}
 	}
+	if err := accepted(text); err != nil {
+		return Route{}, err
+	}
 	return r, nil
+}
+
+// accepted returns what http.ServeMux has against a pattern, if anything.
+func accepted(text string) (err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			err = fmt.Errorf("%v", problem)
+		}
+	}()
+	http.NewServeMux().Handle(text, http.NotFoundHandler())
+	return nil
 }
 
 func symbol(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }
 
 // Reads reports whether requests that only read can come this way.
-func (r *Route) Reads() bool { return r.Method == "" || r.Method == "GET" || r.Method == "HEAD" }
+func (r *Route) Reads() bool {
+	return r.Method == "" || r.Method == "GET" || r.Method == "HEAD" || r.Method == Query
+}
 
 // Writes reports whether requests that change something can come this way.
 func (r *Route) Writes() bool { return r.Method == "" || !r.Reads() }

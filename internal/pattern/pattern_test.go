@@ -17,6 +17,8 @@ func TestParse(t *testing.T) {
 		{"/posts/{post_id}", Route{"", "/posts/{post_id}", []string{"post_id"}}, true, true, "post_id"},
 		{"GET /posts/{post_id}", Route{"GET", "/posts/{post_id}", []string{"post_id"}}, true, false, "post_id"},
 		{"HEAD \t /a", Route{"HEAD", "/a", nil}, true, false, "the pattern"},
+		{"QUERY /a", Route{"QUERY", "/a", nil}, true, false, "the pattern"},
+		{"PROPFIND /a", Route{"PROPFIND", "/a", nil}, false, true, "the pattern"},
 		{"PUT\texample.com/{a}/{id}", Route{"PUT", "example.com/{a}/{id}", []string{"a", "id"}}, false, true, "id"},
 		{"/{width}/{post_id}", Route{"", "/{width}/{post_id}", []string{"width", "post_id"}}, true, true, "post_id"},
 		{"/{user_id}/{post_id}", Route{"", "/{user_id}/{post_id}", []string{"user_id", "post_id"}}, true, true, "the pattern"},
@@ -49,6 +51,7 @@ func TestParse(t *testing.T) {
 func TestParseErrors(t *testing.T) {
 	for _, text := range []string{
 		"", "GET", "GET posts", "/{}", "/{...}", "/{a-b}", "/{id:[0-9]+}", "/x-{id}", "/{id}.json", "/{id", "/id}", "/*", "/a/b*",
+		"/{a}/{a}", "/{a...}/b", "GET /a//b", "{a}/b", "G(T /a",
 	} {
 		if r, err := Parse(text); err == nil {
 			t.Errorf("%q is %+v, want an error", text, r)

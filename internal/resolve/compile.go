@@ -101,6 +101,10 @@ func (c *compiler) key() {
 	if key == nil {
 		return
 	}
+	if c.Caller != nil {
+		// Which always has a value, be it empty; without one, everybody is meant.
+		key = key.Require(CallerName)
+	}
 	c.Key, c.drops = key, append(c.drops, drop{Key, key})
 	for _, p := range key.Placeholders() {
 		c.Named = append(c.Named, p.Name)

@@ -65,6 +65,11 @@ type drop struct {
 type Place struct {
 	Key, Variant string
 	Identity     [32]byte
+	// Credentialed says that the request tells who is asking, and that the rule says
+	// neither that this does not matter nor how callers are told apart. Its place is
+	// that of anonymous requests: only an answer that says so itself may be shared
+	// with it (RFC 9111, section 3.5).
+	Credentialed bool
 }
 
 // scratch is what resolving a request needs for a moment.
@@ -73,6 +78,8 @@ type scratch struct {
 	r      *http.Request
 	form   url.Values
 	caller string
+	// anybody says that the caller is not known: the entries of all are meant.
+	anybody bool
 	// last takes the last of a parameter's values instead of the first;
 	// repeated says that it makes a difference.
 	last, repeated bool
@@ -86,11 +93,17 @@ var scratches = sync.Pool{New: func() any { return new(scratch) }}
 // cannot still yields the parameters that net/url makes out, as it does for
 // handlers.
 func (p *Plan) take(r *http.Request) (s *scratch, readable bool) {
-	s = scratches.Get().(*scratch)
-	*s = scratch{plan: p, r: r, key: s.key[:0], ident: s.ident[:0]}
-	if p.Caller != nil {
+	s, readable = p.takeURI(r)
+	if s.anybody = false; p.Caller != nil {
 		s.caller = p.Caller(r)
 	}
+	return s, readable
+}
+
+// takeURI is take for a request that nobody has made.
+func (p *Plan) takeURI(r *http.Request) (s *scratch, readable bool) {
+	s = scratches.Get().(*scratch)
+	*s = scratch{plan: p, r: r, anybody: true, key: s.key[:0], ident: s.ident[:0]}
 	var err error
 	if r.URL.RawQuery != "" {
 		s.form, err = url.ParseQuery(r.URL.RawQuery)
@@ -105,6 +118,9 @@ func (s *scratch) free() {
 
 // Value implements template.Values: from the path, and else from the query.
 func (s *scratch) Value(name string) (string, bool) {
+	if s.anybody && name == CallerName && s.plan.Caller != nil {
+		return "", false
+	}
 	if value, ok := s.route(name); ok {
 		return value, true
 	}
@@ -138,7 +154,7 @@ func (s *scratch) route(name string) (string, bool) {
 }
 
 // Read works out which entry answers r, or why none may, in the words shown in
-// Cache-Status.
+// Cache-Status. A QUERY has gone through [Hold] before.
 func (p *Plan) Read(r *http.Request) (at Place, bypass string) {
 	if p.Key == nil {
 		return at, "no key"
@@ -146,14 +162,14 @@ func (p *Plan) Read(r *http.Request) (at Place, bypass string) {
 	if why := rfc9111.Unanswerable(r); why != "" {
 		return at, why
 	}
+	if r.Method == pattern.Query && r.GetBody == nil {
+		return at, "request body"
+	}
 	s, readable := p.take(r)
 	defer s.free()
 	if !readable {
 		// Readers of queries differ in what they make of a broken one.
 		return at, "malformed query"
-	}
-	if s.caller == "" && !p.Shared && rfc9111.Credentials(r) {
-		return at, "credentials"
 	}
 	var err error
 	s.ident = append(s.ident, p.Digest[:]...)
@@ -175,6 +191,7 @@ func (p *Plan) Read(r *http.Request) (at Place, bypass string) {
 		s.part('u', r.Pattern, r.URL.EscapedPath())
 	}
 	at.Identity = sha256.Sum256(s.ident)
+	at.Credentialed = s.caller == "" && !p.Shared && rfc9111.Credentials(r)
 	return at, ""
 }
 
@@ -205,6 +222,9 @@ func (s *scratch) variant() {
 	}
 	if len(s.form) > 0 {
 		s.unnamedQuery()
+	}
+	if s.r.Method == pattern.Query {
+		s.part('b', pattern.Query, s.content())
 	}
 	for _, name := range p.VaryHeaders {
 		if name == "Host" {

@@ -13,7 +13,7 @@ import (
 // stored; it is empty when it can.
 func Unanswerable(r *http.Request) string {
 	switch {
-	case r.ContentLength != 0:
+	case r.ContentLength != 0 && r.Method != "QUERY":
 		// The body is no part of the key, and a handler may well read it.
 		return "request body"
 	case r.Header["Upgrade"] != nil:

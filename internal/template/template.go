@@ -126,6 +126,17 @@ func (t *Template) Adopt(from *Template) *Template {
 	return adopted
 }
 
+// Require returns t with the placeholder name, if there is one, without a default.
+func (t *Template) Require(name string) *Template {
+	t = t.clone()
+	for n := range t.holes {
+		if t.holes[n].Name == name {
+			t.holes[n].Default, t.holes[n].HasDefault = "", false
+		}
+	}
+	return t
+}
+
 func (t *Template) clone() *Template {
 	copied := *t
 	copied.holes = slices.Clone(t.holes)
