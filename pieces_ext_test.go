@@ -195,6 +195,27 @@ func TestPiecesOfTwo(t *testing.T) {
 	piece("0-3", stored, changed[:4])
 }
 
+// RFC 9111, section 3.5: a piece is nothing for those who may have an answer of their
+// own, and theirs is kept for nobody, unless they are said to be for all.
+func TestPiecesAndCredentials(t *testing.T) {
+	for public, states := range map[bool][3]string{
+		false: {`fwd=bypass; detail="credentials"`, `fwd=bypass; detail="credentials"`, stored},
+		true:  {hit, `fwd=bypass; stored; detail="credentials"`, hit},
+	} {
+		b := newBook(text26)
+		b.extra = func(w http.ResponseWriter, _ *http.Request) {
+			if public {
+				w.Header().Set("Cache-Control", "public")
+			}
+		}
+		_, piece := shelf(t, b, freshet.Rule{})
+		piece("0-3", stored, text26[:4])
+		piece("0-3", states[0], text26[:4], "Authorization", "x")
+		piece("4-7", states[1], text26[4:8], "Authorization", "x")
+		piece("4-7", states[2], text26[4:8])
+	}
+}
+
 // What of pieces is not kept.
 func TestPiecesNotKept(t *testing.T) {
 	for name, tt := range map[string]struct {

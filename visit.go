@@ -161,7 +161,8 @@ func (v *visit) single() bool {
 		v.route.cache.memo.Has(v.identity, memo.Uncacheable)
 }
 
-func (v *visit) ranged() bool { return v.r.Header["Range"] != nil }
+// ranged reports whether the client wants a piece, as only a GET can.
+func (v *visit) ranged() bool { return v.r.Method == http.MethodGet && v.r.Header["Range"] != nil }
 
 // meets reports whether the answer that another has loaded answers this request,
 // too: it agrees in all that the answer's Vary names.
