@@ -44,7 +44,7 @@ func (a *author) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type coder struct {
 	mu   sync.Mutex
 	made map[string]int
-	fail func(name string, src []byte) ([]byte, error) // nil for none
+	fail func(name string, src []byte) ([]byte, error) // in place of Encode; nil for none
 }
 
 func (c *coder) codings() []freshet.Coding {
@@ -289,46 +289,80 @@ func TestFormsAreDropped(t *testing.T) {
 }
 
 // TestLateForm: an invalidation that comes between the answer and its form drops that,
-// wherever it comes.
+// too, wherever it comes and whatever has been loaded since.
 func TestLateForm(t *testing.T) {
-	for _, target := range []freshet.Target{freshet.Key("item:1"), freshet.Tag("items"), freshet.Match("item:*"), freshet.Tag("items").Softly()} {
-		for _, method := range []string{"Lookup", "Fill"} {
-			for call := 1; call <= 6; call++ {
+	targets := []freshet.Target{
+		freshet.Key("item:1"), freshet.Tag("items"), freshet.Match("item:*"), freshet.All(), freshet.Key("item:1").Softly(), freshet.Tag("items").Softly(),
+	}
+	for _, target := range targets {
+		for _, when := range []string{"encoding", "encoding, and loaded again", "filling", "filled"} {
+			t.Run(target.String()+" when "+when, func(t *testing.T) {
 				store := newFake(t)
 				var coder coder
 				var h author
 				c := openCoding(t, store, &coder)
 				site := routed(c.Handler(item, &h))
-				invalidate := func() {
+				ask(t.Context(), site, "") // the answer is there, and no form
+				change := sync.OnceFunc(func() {
 					if _, err := c.Invalidate(t.Context(), target); err != nil {
 						t.Error(err)
 					}
-				}
-				ask(t.Context(), site, "") // the answer is there, and no form
-				before := store.called(method)
-				store.on(method, func(context.Context) error {
-					if store.calls[method] == before+call { // begin holds no lock, and there is one request
-						invalidate()
+					if strings.HasSuffix(when, "again") {
+						wantForm(t, ask(t.Context(), site, ""), "", prose(2))
 					}
-					return nil
 				})
-				ask(t.Context(), site, "gzip")
-				store.heal()
-				invalidate()
-				after := h.runs.Load()
-				wantForm(t, ask(t.Context(), site, "gzip"), "gzip", prose(after+1))
-
-				// And when it comes right after a call.
-				store.then(method, invalidate)
-				ask(t.Context(), site, "zstd")
-				after = h.runs.Load()
-				w := ask(t.Context(), site, "zstd")
-				if got := decoded(t, w); got != prose(h.runs.Load()) {
-					t.Errorf("%v after %s: the body is %.20q of %d; %d loads", target, method, got, after, h.runs.Load())
+				switch when {
+				case "filling":
+					store.on("Fill", func(context.Context) error { change(); return nil })
+				case "filled":
+					store.then("Fill", change)
+				default:
+					coder.fail = func(_ string, src []byte) ([]byte, error) {
+						change()
+						return freshet.Gzip().Encode(nil, src)
+					}
 				}
-			}
+				wantForm(t, ask(t.Context(), site, "gzip"), "gzip", prose(1))
+				coder.fail = nil
+				for range 2 {
+					wantForm(t, ask(t.Context(), site, "gzip"), "gzip", prose(2))
+				}
+			})
 		}
 	}
+}
+
+// TestFormIsOfItsAnswer: who has found a newer answer does not get the form that is
+// being made of the older one.
+func TestFormIsOfItsAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // which ends a wait for ever
+		var coder coder
+		var h author
+		c := openCoding(t, newFake(t), &coder)
+		site := routed(c.Handler(item, &h))
+		ask(t.Context(), site, "")
+		change := func() {
+			if _, err := c.Invalidate(t.Context(), freshet.Key("item:1")); err != nil {
+				t.Error(err)
+			}
+			done := make(chan struct{})
+			go func() {
+				wantForm(t, ask(t.Context(), site, "gzip"), "gzip", prose(2))
+				close(done)
+			}()
+			<-done
+		}
+		began := false
+		coder.fail = func(_ string, src []byte) ([]byte, error) {
+			if !began {
+				began = true
+				change()
+			}
+			return freshet.Gzip().Encode(nil, src)
+		}
+		wantForm(t, ask(t.Context(), site, "gzip"), "gzip", prose(1))
+		wantForm(t, ask(t.Context(), site, "gzip"), "gzip", prose(2))
+	})
 }
 
 // TestFormOfTwoProcesses: the form that one process has made serves the other.

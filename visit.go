@@ -94,7 +94,7 @@ func (v *visit) answer() {
 			v.stale("failing", nil)
 			return
 		}
-		v.miss()
+		v.miss(false)
 	}
 }
 
@@ -105,8 +105,8 @@ func reloads(r *http.Request) bool {
 	return d.Has(rfc9111.NoCache) || limited && age == 0
 }
 
-// miss asks the handler.
-func (v *visit) miss() {
+// miss asks the handler; patiently, if nobody waits for the answer.
+func (v *visit) miss(patiently bool) {
 	p := v.route.plan
 	tags, why := p.requests.TagsOf(v.r)
 	prefix, unprefixed := p.requests.GroupPrefixOf(v.r)
@@ -117,7 +117,7 @@ func (v *visit) miss() {
 		return
 	}
 	v.tags, v.prefix = tags, prefix
-	if p.HardTimeout > 0 || p.SoftTimeout > 0 && v.use.OnError {
+	if !patiently && (p.HardTimeout > 0 || p.SoftTimeout > 0 && v.use.OnError) {
 		v.await()
 		return
 	}
