@@ -38,7 +38,7 @@ func (rt *route) expect(w http.ResponseWriter, r *http.Request, q *query, e *Ent
 // refreshAhead checks the field of that name.
 func (c *compiler) refreshAhead() {
 	switch {
-	case c.RefreshAhead < 0 || c.RefreshAhead >= c.TTL:
+	case c.RefreshAhead < 0 || c.RefreshAhead > 0 && c.RefreshAhead >= c.TTL:
 		c.fail("RefreshAhead", "%v is out of range: use less than the TTL, which is %v, or 0 for none", c.RefreshAhead, c.TTL)
 	case c.RefreshAhead > 0 && c.Params != nil:
 		// What it is asked is a request that is long over.

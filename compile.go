@@ -35,7 +35,7 @@ func compile(r Rule, refuses bool) (*plan, error) {
 	c.limits()
 	c.refreshAhead()
 	c.requests = resolve.Compile(resolve.Rule{
-		Pattern: r.Pattern, Key: r.Key, Tags: r.Tags,
+		Pattern: r.Pattern, Key: r.Key, GroupPrefix: r.GroupPrefix, Tags: r.Tags,
 		Invalidate: r.Invalidate, InvalidateMatch: r.InvalidateMatch, InvalidateTags: r.InvalidateTags,
 		Query: r.Query, IgnoreQuery: r.IgnoreQuery, VaryHeaders: r.VaryHeaders,
 		TTL: c.TTL, ErrorTTL: c.ErrorTTL, Shared: r.Shared, Caller: r.Caller, Params: r.Params,

@@ -79,9 +79,12 @@ func (rt *route) read(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	v := &visit{route: rt, w: w, r: r, query: q, found: found, start: start}
-	if err != nil {
+	switch {
+	case err != nil:
 		v.bypass = trouble(err)
 		c.observe(Event{Kind: EventBypass, Rule: rt.plan.Name, Key: v.Key, Reason: v.bypass})
+	case found.Entry == nil && v.ranged() && v.pick():
+		return
 	}
 	v.answer()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/freshet-dev/freshet/internal/capture"
 	"github.com/freshet-dev/freshet/internal/memo"
+	"github.com/freshet-dev/freshet/internal/resolve"
 	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
 
@@ -98,9 +99,7 @@ func (l *load) ask(ctx context.Context) *http.Request {
 	}
 	// The whole answer is wanted, to be stored: what the client has of it already,
 	// and what part of it it wants, is judged on that.
-	for _, name := range [...]string{"If-None-Match", "If-Modified-Since", "Range", "If-Range"} {
-		delete(r.Header, name)
-	}
+	rfc9111.Whole(r.Header)
 	if l.from.Entry != nil {
 		a := l.from.Entry.answer()
 		etag, modified := a.Validators()
@@ -128,7 +127,7 @@ func (l *load) handle(r *http.Request) (returned bool) {
 // judge is called once the status and the header of the answer are known. What
 // cannot be stored need not be held back.
 func (l *load) judge() {
-	l.control.Tag(l.route.plan.groups(l.out.Sent["Cache-Groups"])...)
+	l.control.Tag(resolve.TagGroups(l.prefix, rfc9111.Groups(l.out.Sent["Cache-Groups"]))...)
 	switch status := l.out.Status; {
 	case l.asked && status == http.StatusNotModified:
 		l.out.Discard()
@@ -155,6 +154,9 @@ func (l *load) storage(status int, h http.Header) rfc9111.Storage {
 		if policy.ErrorTTL > 0 {
 			policy.ErrorTTL = ttl
 		}
+	}
+	if l.piece(status, h) {
+		status = http.StatusOK // whose rules are those of its parts (RFC 9111, section 3.3)
 	}
 	s := policy.Storage(l.r, status, h, l.began, time.Now())
 	switch {
@@ -184,7 +186,12 @@ func (l *load) make(ctx context.Context) *Entry {
 		return nil
 	}
 	l.out.Complete(now)
-	return l.keep(ctx, s, &Entry{Loaded: now, Status: l.out.Status, Header: l.out.Fields(), Body: string(l.out.Body)}, "stored")
+	e := &Entry{Loaded: now, Status: l.out.Status, Header: l.out.Fields(), Body: string(l.out.Body)}
+	if e.Status == http.StatusPartialContent && !l.assemble(e) {
+		l.unfit("part")
+		return nil
+	}
+	return l.keep(ctx, s, e, "stored")
 }
 
 // freshen stores the entry that the handler has said still holds, with what its 304
@@ -234,6 +241,9 @@ func (l *load) keep(ctx context.Context, s rfc9111.Storage, e *Entry, as string)
 		l.event(EventFill, l.fate, nil)
 		return nil
 	}
+	if e.Status == http.StatusPartialContent {
+		q = q.pieces()
+	}
 	e.Identity, e.Stamp, e.Took = q.identity, l.from.Stamp, e.Loaded.Sub(l.began)
 	e.TTL, e.Fresh, e.Age = max(s.Keep, time.Millisecond), s.Fresh, s.Age
 	e.Tags = l.control.allTags(slices.Concat(l.tags, e.Tags))
@@ -256,7 +266,7 @@ func (l *load) finish() {
 		status.ForwardStatus = http.StatusNotModified
 		a := l.route.form(l.r, &l.at, l.entry).answer()
 		a.Serve(l.w, l.r, &status, time.Now())
-	case l.made != nil && !l.out.Passing():
+	case l.made != nil && l.made.Status == l.out.Status && !l.out.Passing():
 		if f := l.route.form(l.r, &l.at, l.made); f != l.made {
 			l.out.Recode(f.Header, f.Body)
 		}

@@ -80,45 +80,57 @@ func TestUnsupported(t *testing.T) {
 }
 
 func TestUnfit(t *testing.T) {
-	tests := []struct {
-		name    string
+	for name, tt := range map[string]struct {
 		handler func(*Writer)
 		want    string
 	}{
-		{"fit", func(c *Writer) { c.Header().Set("Vary", "Accept") }, ""},
-		{"from in front", func(*Writer) {}, ""},
-		{"streamed", func(c *Writer) { c.Flush() }, "incomplete"},
-		{"short", func(c *Writer) { c.Header().Set("Content-Length", "1") }, "incomplete"},
-		{"cookie added", func(c *Writer) { c.Header().Add("Set-Cookie", "b=2") }, "set-cookie"},
-		{"trailer", func(c *Writer) { c.Header().Set("Trailer", "X") }, "trailer"},
-		{"private", func(c *Writer) { c.Header().Set("Cache-Control", "private") }, "cache-control"},
-		{"covered vary added", func(c *Writer) { c.Header().Add("Vary", "Accept") }, ""},
-		{"vary added", func(c *Writer) { c.Header().Add("Vary", "Origin") }, "vary"},
-		{"vary as in front", func(c *Writer) { c.Header().Set("Vary", "Origin") }, "vary"},
-		{"vary overwritten in place", func(c *Writer) { c.Header()["Vary"][0] = "Cookie" }, "vary"},
-		{"cookie as in front", func(c *Writer) { c.Header().Set("Set-Cookie", "a=1") }, "set-cookie"},
-		{"lower-case cookie", func(c *Writer) { c.Header()["set-cookie"] = []string{"b=2"} }, "set-cookie"},
-		{"lower-case private", func(c *Writer) { c.Header()["cache-control"] = []string{"private"} }, "cache-control"},
-		{"lower-case vary", func(c *Writer) { c.Header()["vary"] = []string{"Origin"} }, "vary"},
-	}
-	for _, tt := range tests {
-		w := httptest.NewRecorder()
-		w.Header().Set("Set-Cookie", "a=1")
-		w.Header().Set("Vary", "Origin")
-		c, _ := newWriter(w, 10)
+		"fit":      {func(*Writer) {}, ""},
+		"streamed": {func(c *Writer) { c.Flush() }, "incomplete"},
+		"short":    {func(c *Writer) { c.Header().Set("Content-Length", "1") }, "incomplete"},
+		"dropped":  {func(c *Writer) { c.Settle(); c.Discard() }, "incomplete"},
+		"trailer":  {func(c *Writer) { c.Header().Set("Trailer", "X") }, "trailer"},
+	} {
+		c, _ := newWriter(httptest.NewRecorder(), 10)
 		tt.handler(c)
 		c.Settle()
 		if got := c.Unfit(); got != tt.want {
-			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 	}
-	// What middleware in front declares private is so.
-	w := httptest.NewRecorder()
-	w.Header().Set("Cache-Control", "private")
-	c, _ := newWriter(w, 10)
-	c.Settle()
-	if got := c.Unfit(); got != "cache-control" {
-		t.Errorf("private from in front: %q", got)
+}
+
+// Of what middleware in front has set for its own purposes, Own has nothing; of what
+// the handler has set it has all, though it be the same.
+func TestOwn(t *testing.T) {
+	none := http.Header{"Cache-Control": {"private"}}
+	with := func(name, value string) http.Header {
+		h := none.Clone()
+		h[name] = append(h[name], value)
+		return h
+	}
+	for name, tt := range map[string]struct {
+		handler func(*Writer)
+		want    http.Header
+	}{
+		"from in front":       {func(*Writer) {}, none},
+		"cookie added":        {func(c *Writer) { c.Header().Add("Set-Cookie", "b=2") }, with("Set-Cookie", "b=2")},
+		"cookie as in front":  {func(c *Writer) { c.Header().Set("Set-Cookie", "a=1") }, with("Set-Cookie", "a=1")},
+		"lower-case cookie":   {func(c *Writer) { c.Header()["set-cookie"] = []string{"b=2"} }, with("Set-Cookie", "b=2")},
+		"lower-case no-store": {func(c *Writer) { c.Header()["cache-control"] = []string{"no-store"} }, with("Cache-Control", "no-store")},
+		"vary added":          {func(c *Writer) { c.Header().Add("Vary", "Accept") }, with("Vary", "Accept")},
+		"vary as in front":    {func(c *Writer) { c.Header().Set("Vary", "Origin") }, with("Vary", "Origin")},
+		"vary in place":       {func(c *Writer) { c.Header()["Vary"][0] = "Cookie" }, with("Vary", "Cookie")},
+	} {
+		w := httptest.NewRecorder()
+		w.Header().Set("Set-Cookie", "a=1")
+		w.Header().Set("Vary", "Origin")
+		w.Header().Set("Cache-Control", "private")
+		c, _ := newWriter(w, 10)
+		tt.handler(c)
+		c.Settle()
+		if diff := cmp.Diff(tt.want, c.Own()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }
 

@@ -6,16 +6,13 @@ import (
 	"time"
 )
 
-// Unconditional takes the conditions that an answer depends on out of r: the
-// whole answer is wanted, to be stored, and they are judged on that. r may be
-// changed, its header is still the client's.
-func Unconditional(r *http.Request) *http.Request {
-	if r.Header["If-None-Match"] != nil || r.Header["If-Modified-Since"] != nil {
-		r.Header = r.Header.Clone()
-		delete(r.Header, "If-None-Match")
-		delete(r.Header, "If-Modified-Since")
+// Whole takes out of a request's header what may make the answer less than the whole,
+// which is wanted to be stored: those conditions and that range are judged on it. What
+// only the handler can judge stays (RFC 9111, section 4.3.2).
+func Whole(h http.Header) {
+	for _, name := range [...]string{"If-None-Match", "If-Modified-Since", "Range", "If-Range"} {
+		delete(h, name)
 	}
-	return r
 }
 
 // Selective reports whether r has conditions that a cache judges, or asks for a part:

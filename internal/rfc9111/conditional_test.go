@@ -176,11 +176,11 @@ func TestIfRange(t *testing.T) {
 	}
 }
 
-func TestUnconditional(t *testing.T) {
-	header := http.Header{"If-None-Match": {`"a"`}, "If-Modified-Since": {"x"}, "Accept": {"b"}}
-	r := Unconditional(&http.Request{Header: header})
-	if len(r.Header) != 1 || len(header) != 3 {
-		t.Errorf("the request has %v, the client's header is %v", r.Header, header)
+func TestWhole(t *testing.T) {
+	h := http.Header{"If-None-Match": {`"a"`}, "If-Modified-Since": {"x"}, "Range": {"bytes=0-"}, "If-Range": {`"a"`}, "If-Match": {"*"}, "Accept": {"b"}}
+	Whole(h)
+	if diff := cmp.Diff(http.Header{"If-Match": {"*"}, "Accept": {"b"}}, h); diff != "" {
+		t.Errorf("header (-want +got):\n%s", diff)
 	}
 }
 
