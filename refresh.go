@@ -24,7 +24,7 @@ func (v *visit) on(w http.ResponseWriter, r *http.Request) *visit {
 }
 
 // refresh loads the answer again behind the back of a request that has been
-// answered; front is what middleware in front had set for that. The load is shared like any other, so that there is one of it, and is
+// answered. The load is shared like any other, so that there is one of it, and is
 // filled under a stamp from before it:
 //
 //  1. a request looks its entry up, with the stamp, and is answered
