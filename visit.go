@@ -171,7 +171,7 @@ func (v *visit) meets(e *Entry) bool {
 	if q.identity != e.Identity {
 		return false
 	}
-	v.query = q
+	v.query = q // where its forms are
 	return true
 }
 
