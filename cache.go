@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/freshet-dev/freshet/internal/audit"
+	"github.com/freshet-dev/freshet/internal/background"
 	"github.com/freshet-dev/freshet/internal/flight"
+	"github.com/freshet-dev/freshet/internal/memo"
 	"github.com/freshet-dev/freshet/internal/owed"
 	"github.com/freshet-dev/freshet/internal/routes"
 	"github.com/freshet-dev/freshet/internal/typeid"
@@ -59,7 +61,9 @@ type Cache struct {
 	batches flight.Group[moment, *Entry] // of the loads while the store cannot be asked
 	types   typeid.Names
 	auditor *audit.Auditor // nil: no hit is audited
-	routes  routes.Table   // the rules that answer reads
+	memo    memo.Memo
+	runs    background.Runs
+	routes  routes.Table // the rules that answer reads
 }
 
 // New returns a cache on store, which it owns from now on. o may be nil; it is
@@ -93,6 +97,7 @@ func (c *Cache) Close(ctx context.Context) error {
 		return nil
 	}
 	c.auditor.Close()
+	c.runs.Close()
 	return c.guard.close(ctx)
 }
 

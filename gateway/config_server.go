@@ -217,7 +217,10 @@ func (a *Admin) complete(report func(path string, err error)) {
 		}
 		a.token = strings.TrimSpace(string(text))
 	case a.TokenEnv != "":
-		a.token = os.Getenv(a.TokenEnv)
+		if a.token = os.Getenv(a.TokenEnv); a.token == "" {
+			report(path, fmt.Errorf("the variable %s is not set", a.TokenEnv))
+			return
+		}
 	default:
 		return
 	}

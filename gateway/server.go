@@ -51,35 +51,38 @@ type FrontOptions struct {
 
 // Listen opens the addresses of g's configuration. Nobody is answered until Serve. o
 // may be nil.
-func Listen(ctx context.Context, g *Gateway, o *FrontOptions) (f *Front, err error) {
+func Listen(ctx context.Context, g *Gateway, o *FrontOptions) (*Front, error) {
 	if o == nil {
 		o = new(FrontOptions)
 	}
-	c := g.Config()
-	f = &Front{gateway: g, store: o.Store, log: cmp.Or(o.Logger, slog.Default()), started: c}
-	defer func() {
-		if err != nil {
-			f.close()
-		}
-	}()
+	f := &Front{gateway: g, store: o.Store, log: cmp.Or(o.Logger, slog.Default()), started: g.Config()}
+	if err := f.listen(ctx); err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *Front) listen(ctx context.Context) (err error) {
+	c := f.started
 	if c.TLS != nil {
 		if f.pair, err = certs.Load(c.TLS.Cert, c.TLS.Key); err != nil {
-			return nil, fmt.Errorf("freshet: %w", err)
+			return fmt.Errorf("freshet: %w", err)
 		}
 	}
 	if err := f.openLog(c); err != nil {
-		return nil, err
+		return err
 	}
-	if f.main, err = f.open(ctx, c.Listen, f.pair, http.HandlerFunc(f.everybody)); err != nil {
-		return nil, err
+	if f.main, err = f.open(ctx, c.Listen, f.pair, f.everybody); err != nil {
+		return err
 	}
 	if c.Admin.Addr != "" {
-		if f.admin, err = f.open(ctx, c.Admin.Addr, nil, http.HandlerFunc(f.operator)); err != nil {
-			return nil, err
+		if f.admin, err = f.open(ctx, c.Admin.Addr, nil, f.operator); err != nil {
+			return err
 		}
 	}
 	f.limit(c)
-	return f, nil
+	return nil
 }
 
 // Addr returns the address that the gateway listens on.
@@ -109,7 +112,7 @@ type site struct {
 	cancel   context.CancelFunc // of every request
 }
 
-func (f *Front) open(ctx context.Context, address string, pair *certs.Pair, h http.Handler) (*site, error) {
+func (f *Front) open(ctx context.Context, address string, pair *certs.Pair, h http.HandlerFunc) (*site, error) {
 	refuse := refuse
 	if pair != nil {
 		refuse = func(net.Conn) {} // who speaks TLS could not read it

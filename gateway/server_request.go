@@ -108,14 +108,6 @@ const cacheName = "freshet"
 // paced has next answer, under the limits of the configuration.
 func (f *Front) paced(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 	c := f.gateway.Config()
-	if fields(r.Header) > c.Limits.HeaderFields {
-		c.turnAway(w, r, http.StatusRequestHeaderFieldsTooLarge, "the request's header has too many fields")
-		return
-	}
-	if c.Limits.Body > 0 && r.ContentLength > int64(c.Limits.Body) {
-		c.turnAway(w, r, http.StatusRequestEntityTooLarge, "the request's body is too large")
-		return
-	}
 	if r.ProtoMajor > 1 {
 		paced := pace.NewWriter(w, c.Timeouts.Write)
 		defer paced.Release()
@@ -126,9 +118,18 @@ func (f *Front) paced(w http.ResponseWriter, r *http.Request, next http.HandlerF
 		if c.Limits.Body > 0 {
 			inner = http.MaxBytesReader(w, inner, int64(c.Limits.Body))
 		}
+		// Before anything is refused: net/http waits for what is left of a body.
 		body := pace.NewBody(inner, c.Timeouts.Body, http.NewResponseController(w).SetReadDeadline)
 		defer body.Release()
 		r.Body = body
+	}
+	if fields(r.Header) > c.Limits.HeaderFields {
+		c.turnAway(w, r, http.StatusRequestHeaderFieldsTooLarge, "the request's header has too many fields")
+		return
+	}
+	if c.Limits.Body > 0 && r.ContentLength > int64(c.Limits.Body) {
+		c.turnAway(w, r, http.StatusRequestEntityTooLarge, "the request's body is too large")
+		return
 	}
 	next(w, r)
 }
