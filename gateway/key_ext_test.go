@@ -151,6 +151,14 @@ routes:
 	}
 }
 
+// TestSpellingStaysInside: how a path is spelt is for the gateway itself.
+func TestSpellingStaysInside(t *testing.T) {
+	s := open(t, mirror(), plain)
+	if got := s.get("//p%2F7"); !strings.Contains(got.body, " //p%2F7\n") || strings.Contains(got.body, "Freshet-Path") {
+		t.Errorf("the upstream got\n%s", got.body)
+	}
+}
+
 // TestNoRedirects: what http.ServeMux would redirect is the upstream's business.
 func TestNoRedirects(t *testing.T) {
 	var seen journal
