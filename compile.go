@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/freshet-dev/freshet/internal/resolve"
+	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
 
 // plan is a rule made ready: templates parsed, defaults filled in, everything
@@ -14,6 +15,7 @@ import (
 type plan struct {
 	Rule
 	requests resolve.Plan
+	policy   rfc9111.Policy
 }
 
 // maxBody is the largest MaxBody: what an envelope is trusted to unpack to.
@@ -31,6 +33,7 @@ func compile(r Rule, refuses bool) (*plan, error) {
 	c := &compiler{plan: plan{Rule: r}}
 	c.Name = cmp.Or(r.Name, r.Pattern, r.Key)
 	c.limits()
+	c.refreshAhead()
 	c.requests = resolve.Compile(resolve.Rule{
 		Pattern: r.Pattern, Key: r.Key, GroupPrefix: r.GroupPrefix, Tags: r.Tags,
 		Invalidate: r.Invalidate, InvalidateMatch: r.InvalidateMatch, InvalidateTags: r.InvalidateTags,
@@ -38,6 +41,10 @@ func compile(r Rule, refuses bool) (*plan, error) {
 		TTL: c.TTL, ErrorTTL: c.ErrorTTL, Shared: r.Shared, Caller: r.Caller, Params: r.Params,
 	}, func(field string, err error) { c.fail(field, "%w", err) })
 	c.writes(refuses)
+	c.policy = rfc9111.Policy{
+		Lifetime: rfc9111.Lifetime(c.Lifetime), TTL: c.TTL, ErrorTTL: c.ErrorTTL, Jitter: c.Jitter,
+		StaleWhileRevalidate: c.StaleWhileRevalidate, StaleIfError: c.StaleIfError, IgnoreClient: c.IgnoreClient,
+	}
 	if len(c.problems) > 0 {
 		return nil, errors.Join(c.problems...)
 	}

@@ -106,17 +106,25 @@ func (c *Control) added() []Target {
 	return owed.Distinct(c.targets, Target.outlasting)
 }
 
-// apply settles an entry's tags and TTL by what the handler has said. It
-// reports whether the entry may be stored.
-func (c *Control) apply(e *Entry, ruleTags []string, ruleTTL time.Duration) bool {
+// allTags returns tags and those that the handler has added, sorted, each once.
+func (c *Control) allTags(tags []string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e.Tags = append(slices.Clone(ruleTags), c.tags...)
-	slices.Sort(e.Tags)
-	e.Tags = slices.Compact(e.Tags)
-	e.TTL = ruleTTL
-	if c.ttl > 0 {
-		e.TTL = c.ttl
-	}
-	return !c.noStore && e.TTL > 0
+	tags = slices.Concat(tags, c.tags)
+	slices.Sort(tags)
+	return slices.Compact(tags)
+}
+
+// lifetime returns what the handler has set, 0 for nothing.
+func (c *Control) lifetime() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ttl
+}
+
+// refuses reports whether the handler has said that the answer is not to be stored.
+func (c *Control) refuses() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.noStore
 }

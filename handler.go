@@ -1,13 +1,13 @@
 package freshet
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
+	"github.com/freshet-dev/freshet/internal/background"
 	"github.com/freshet-dev/freshet/internal/capture"
+	"github.com/freshet-dev/freshet/internal/coding"
 	"github.com/freshet-dev/freshet/internal/pattern"
 	"github.com/freshet-dev/freshet/internal/resolve"
 	"github.com/freshet-dev/freshet/internal/rfc9111"
@@ -21,6 +21,12 @@ type query struct {
 	// bypass is why the store could not be asked for the answer, which is then
 	// not stored either; empty if it could.
 	bypass string
+	// anew says that the client wants an answer that is made for it, from now on.
+	anew bool
+	// home is where the request looks first; names are the request fields that tell
+	// apart the answers which have their places elsewhere, and have led here.
+	home  resolve.Place
+	names []string
 }
 
 // route is a handler behind a rule.
@@ -32,6 +38,7 @@ type route struct {
 
 // ServeHTTP is the life of a request.
 func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = coding.Known(r, rt.cache.options.Codings)
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		rt.read(w, r)
@@ -44,6 +51,8 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// read answers from the store what it can without another thought; everything else
+// is a visit.
 func (rt *route) read(w http.ResponseWriter, r *http.Request) {
 	c := rt.cache
 	if c.auditor.Running(r.Context()) {
@@ -51,76 +60,77 @@ func (rt *route) read(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	at, why := rt.plan.requests.Read(r)
-	if why == "" && at.Credentialed {
-		why = "credentials"
-	}
 	if why != "" {
 		rt.pass(w, r, "", why)
 		return
 	}
-	q := query{Ref{at.Key, at.Variant}, at.Identity, ""}
 	start := time.Now()
-	found, err := c.guard.lookup(r.Context(), q.Ref)
-	found = c.own(&q, found)
+	q, found, err := c.find(r, at, rt.wanted(r))
+	if at.Credentialed && found.Entry != nil && !rt.plan.shared(found.Entry, r) {
+		found.Entry, found.Reason = nil, Absent
+	}
+	if e := found.Entry; err == nil && found.fresh(start) && !rt.plan.demanding(r) {
+		if !rt.plan.EarlyRefresh || !background.Early(e.left(start), e.Took) {
+			rt.hit(w, r, &q, e, nil, start)
+			return
+		}
+		if e.Identity != q.identity { // a form is not what is loaded
+			found, err = c.look(r.Context(), &q)
+		}
+	}
+	v := &visit{route: rt, w: w, r: r, query: q, found: found, start: start}
 	switch {
 	case err != nil:
-		q.bypass = trouble(err)
-		c.observe(Event{Kind: EventBypass, Rule: rt.plan.Name, Key: q.Key, Reason: q.bypass})
-	case found.Entry != nil:
-		rt.hit(w, r, q.Ref, found.Entry, nil, start)
-		return
-	default:
-		c.observe(Event{Kind: EventMiss, Rule: rt.plan.Name, Key: q.Key, Reason: found.Reason.String(), Elapsed: time.Since(start)})
-	}
-	rt.miss(w, r, q, found, start)
-}
-
-// miss answers a read that the store has no entry for, or could not be asked for.
-func (rt *route) miss(w http.ResponseWriter, r *http.Request, q query, found Found, start time.Time) {
-	status := q.forwarded(found.Reason)
-	tags, why := rt.plan.requests.TagsOf(r)
-	prefix, unprefixed := rt.plan.requests.GroupPrefixOf(r)
-	why = cmp.Or(why, unprefixed)
-	if r.Method == http.MethodHead {
-		// An answer without its body cannot be stored, and asking the handler
-		// for one that nobody wants would be dear.
-		why = "head"
-	}
-	if why != "" {
-		status.Detail = append(status.Detail, why)
-		rt.alone(w, r, status)
+		v.bypass = trouble(err)
+		c.observe(Event{Kind: EventBypass, Rule: rt.plan.Name, Key: v.Key, Reason: v.bypass})
+	case found.Entry == nil && v.ranged() && v.pick():
 		return
 	}
-	l := &load{route: rt, q: &q, tags: tags, prefix: prefix, reason: found.Reason, w: w, r: r}
-	a, err := rt.cache.share(r.Context(), &q, tags, found, l.run)
-	switch {
-	case err != nil:
-		// The client has gone, or a middleware's deadline has passed. Not the
-		// handler: it would be started once for each of those who waited.
-		http.Error(w, "the answer was not ready in time", http.StatusServiceUnavailable)
-	case a.led:
-		l.out.FinishFor(r)
-	case a.entry == nil:
-		status.Detail = append(status.Detail, "unshared")
-		rt.alone(w, r, status)
-	case a.hit:
-		rt.hit(w, r, q.Ref, a.entry, nil, start)
-	default:
-		status.Collapsed = true
-		rt.hit(w, r, q.Ref, a.entry, &status, start)
-	}
+	v.answer()
 }
 
-// hit answers from an entry: a stored one, or one that another request has just
-// loaded; shared then says why this one was forwarded.
-func (rt *route) hit(w http.ResponseWriter, r *http.Request, ref Ref, e *Entry, shared *rfc9111.Status, start time.Time) {
+// demanding reports whether r says itself what it takes from a cache.
+func (p *plan) demanding(r *http.Request) bool {
+	return !p.IgnoreClient && (r.Header["Cache-Control"] != nil || r.Header["Pragma"] != nil)
+}
+
+// left returns how much longer e is fresh at now, negative once it is stale. A clock
+// that was set back makes nothing younger.
+func (e *Entry) left(now time.Time) time.Duration {
+	return e.Fresh - e.Age - max(0, now.Sub(e.Loaded))
+}
+
+// fresh reports whether there is an entry that may be served without asking its
+// handler.
+func (f *Found) fresh(now time.Time) bool {
+	return f.Entry != nil && f.Reason == Absent && f.Entry.left(now) > 0
+}
+
+// shared reports whether e says that it may be served to r, which has credentials,
+// though it may have been made for somebody else (RFC 9111, section 3.5).
+func (p *plan) shared(e *Entry, r *http.Request) bool {
+	d, _ := rfc9111.AnswerDirectives(rfc9111.Header(e.Header))
+	return p.policy.Shareable(r, &d)
+}
+
+// hit answers from an entry: a stored one, for which status is nil unless there is
+// more to say than that, or one that another request has just loaded.
+func (rt *route) hit(w http.ResponseWriter, r *http.Request, q *query, e *Entry, status *rfc9111.Status, start time.Time) {
 	now := time.Now()
-	rt.cache.observe(Event{Kind: EventHit, Rule: rt.plan.Name, Key: ref.Key, Elapsed: now.Sub(start)})
-	if a := rt.cache.auditor; a != nil && shared == nil && a.Sample() {
-		defer rt.audit(w.Header().Clone(), r, ref, e)
+	rt.cache.observe(Event{Kind: EventHit, Rule: rt.plan.Name, Key: q.Key, Elapsed: now.Sub(start)})
+	if rt.plan.RefreshAhead > 0 && status == nil {
+		rt.expect(w, r, q, e)
 	}
-	a := capture.Answer{Status: e.Status, Header: e.Header, Body: e.Body, Loaded: e.Loaded, TTL: e.TTL}
-	a.Serve(w, r, shared, now)
+	if a := rt.cache.auditor; a != nil && status == nil && a.Sample() {
+		defer rt.audit(w.Header().Clone(), r, q, e)
+	}
+	a := rt.form(r, q, e).answer()
+	a.Serve(w, r, status, now)
+}
+
+// answer returns e as it is served.
+func (e *Entry) answer() capture.Answer {
+	return capture.Answer{Status: e.Status, Header: e.Header, Body: e.Body, Loaded: e.Loaded, Fresh: e.Fresh, Age: e.Age}
 }
 
 // pass sends a request that cannot be answered from the cache to its handler.
@@ -141,25 +151,4 @@ func (rt *route) alone(w http.ResponseWriter, r *http.Request, status rfc9111.St
 func (rt *route) drop(ctx context.Context, targets []Target) error {
 	_, err := rt.cache.drop(ctx, rt.plan.Name, nil, targets)
 	return err
-}
-
-// forwarded says why a request went on to its handler: reason is that of the miss,
-// in the words of RFC 9211, section 2.2.
-func (q *query) forwarded(reason Reason) rfc9111.Status {
-	switch {
-	case q.bypass != "":
-		return rfc9111.Status{Forward: "bypass", Detail: []string{q.bypass}}
-	case reason == Absent || reason == Unreadable:
-		return rfc9111.Status{Forward: "uri-miss"}
-	default:
-		return rfc9111.Status{Forward: "stale"}
-	}
-}
-
-// trouble says in Cache-Status why the store was not used.
-func trouble(err error) string {
-	if errors.Is(err, errOwed) {
-		return "invalidation-pending"
-	}
-	return "store-error"
 }

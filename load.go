@@ -1,6 +1,7 @@
 package freshet
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -63,8 +64,10 @@ func (l *typed[T]) check(key string) error {
 
 func (l *typed[T]) get(ctx context.Context) (T, error) {
 	c, start := l.cache, time.Now()
-	found, err := c.guard.lookup(ctx, l.q.Ref)
-	found = c.own(&l.q, found)
+	found, err := c.look(ctx, &l.q)
+	if !found.fresh(start) {
+		found.Entry = nil // a value is never served stale
+	}
 	if err != nil {
 		l.q.bypass = trouble(err)
 		c.observe(Event{Kind: EventBypass, Key: l.q.Key, Reason: l.q.bypass, Err: err})
@@ -106,9 +109,10 @@ func (l *typed[T]) alone(ctx context.Context) (T, error) {
 
 // run is the loader: it keeps the value for its caller, and returns it as an
 // entry if it may be shared.
-func (l *typed[T]) run(ctx context.Context, stamp Stamp, _ func()) *Entry {
+func (l *typed[T]) run(ctx context.Context, found Found, _ func()) *Entry {
 	ctx, control := withControl(ctx)
 	defer func() { _, _ = l.cache.drop(ctx, "", nil, control.added()) }()
+	start := time.Now()
 	if l.value, l.err = l.load(ctx); l.err != nil {
 		return nil
 	}
@@ -117,10 +121,14 @@ func (l *typed[T]) run(ctx context.Context, stamp Stamp, _ func()) *Entry {
 		l.err = fmt.Errorf("freshet: Load %q: the value cannot be kept as JSON: %w", l.q.Key, err)
 		return nil
 	}
-	e := &Entry{Identity: l.q.identity, Stamp: stamp, Loaded: time.Now(), Body: string(body)}
-	if !control.apply(e, nil, l.ttl) {
+	if control.refuses() {
 		return nil
 	}
-	l.cache.keep(ctx, "", &l.q, stamp, e)
+	ttl := cmp.Or(control.lifetime(), l.ttl)
+	e := &Entry{
+		Identity: l.q.identity, Stamp: found.Stamp, Loaded: time.Now(), TTL: ttl, Fresh: ttl, Took: time.Since(start),
+		Tags: control.allTags(nil), Body: string(body),
+	}
+	l.cache.keep(ctx, "", &l.q, e, "stored")
 	return e
 }

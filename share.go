@@ -19,10 +19,10 @@ type answer struct {
 	hit bool
 }
 
-// loader runs a load and returns what may be shared of it: nil when nothing
-// may. land may be called early, by a load that finds out half-way that nothing
+// loader runs a load that begins from what has been found, a stamp and maybe a stale
+// entry, and returns what may be shared of it: nil when nothing may. land may be called early, by a load that finds out half-way that nothing
 // will be shared; those who wait then stop waiting.
-type loader func(ctx context.Context, stamp Stamp, land func()) *Entry
+type loader func(ctx context.Context, found Found, land func()) *Entry
 
 // moment tells which invalidations came before a request or a load: those that
 // the store has taken, and those that this process owes it.
@@ -36,7 +36,8 @@ func (m moment) reaches(other moment) bool {
 	return m.Incarnation == other.Incarnation && m.Version >= other.Version && m.owed >= other.owed
 }
 
-// share gets the answer to q, for which found is a miss: by a load that is under
+// share gets the answer to q, for which found is a miss, or what has to be loaded
+// again: by a load that is under
 // way, in this process or another, or by load. Whoever gets an answer without an
 // entry, and has not led, has to load alone. The error is the cause of ctx.
 //
@@ -54,7 +55,8 @@ func (m moment) reaches(other moment) bool {
 //
 // Where the store cannot be asked there is no stamp, and nobody knows what other
 // processes have invalidated. A request then shares only a load that begins after
-// it, which has seen all that had been invalidated when the request came.
+// it, which has seen all that had been invalidated when the request came. So does
+// one whose client wants an answer made anew.
 //
 // A load that asks for what it is itself loading, or for another answer under the
 // same key, would wait for itself: for its flight, or for its lease. It loads
@@ -76,8 +78,8 @@ func (c *Cache) share(ctx context.Context, q *query, tags []string, found Found,
 		},
 		Lead: func(f *voyage) { a = c.lead(f, q, tags, found, load) },
 	}
-	if q.bypass != "" {
-		group, terms = &c.batches, flight.Terms[moment, *Entry]{Lead: func(f *voyage) { a = c.leadNext(f, q, load) }}
+	if q.bypass != "" || q.anew {
+		group, terms = &c.batches, flight.Terms[moment, *Entry]{Lead: func(f *voyage) { a = c.leadNext(f, q, found, load) }}
 	}
 	e, led, err := group.Share(ctx, string(q.identity[:]), now, terms)
 	switch {
@@ -94,28 +96,34 @@ type voyage = flight.Flight[moment, *Entry]
 
 // lead loads the answer, once no other process is doing so.
 func (c *Cache) lead(f *voyage, q *query, tags []string, found Found, load loader) answer {
-	ctx := f.Context()
+	ctx, seen := f.Context(), found.Entry
+	// What has been found before is to be loaded again, however fresh it is.
+	hit := func(found Found) bool {
+		return found.fresh(time.Now()) && (seen == nil || !found.Entry.same(seen))
+	}
 	source := lease.Source[Found]{
 		Lease: func(found Found) lease.Lease { return c.guard.lease(ctx, q.Ref, tags, found.Stamp) },
-		Look: func() (Found, error) {
-			found, err := c.guard.lookup(ctx, q.Ref)
-			return c.own(q, found), err
-		},
-		Hit: func(found Found) bool { return found.Entry != nil },
+		Look:  func() (Found, error) { return c.look(ctx, q) },
+		Hit:   hit,
 	}
 	found, loaded := source.Load(ctx, found, func() { f.Land(nil, true) }, func(found Found, early func()) bool {
-		e := load(flight.WithLoading(ctx, [2]any{c, q.Ref}), found.Stamp, early)
+		e := load(flight.WithLoading(ctx, [2]any{c, q.Ref}), found, early)
 		f.Land(e, true)
 		return e != nil
 	})
-	if !loaded && found.Entry != nil {
-		f.Land(found.Entry, true)
+	switch {
+	case loaded:
+		return answer{led: true}
+	case !hit(found):
+		return answer{} // everybody has gone
 	}
-	return answer{entry: found.Entry, hit: !loaded && found.Entry != nil, led: loaded}
+	f.Land(found.Entry, true)
+	return answer{entry: found.Entry, hit: true}
 }
 
-// leadNext loads the answer without the store, after the load that is under way.
-func (c *Cache) leadNext(f *voyage, q *query, load loader) answer {
+// leadNext loads the answer, without asking the store for another's, after the load
+// that is under way.
+func (c *Cache) leadNext(f *voyage, q *query, found Found, load loader) answer {
 	before, ok := f.Depart()
 	ctx, unfit := f.Context(), func() { f.Land(nil, true) }
 	switch {
@@ -127,36 +135,41 @@ func (c *Cache) leadNext(f *voyage, q *query, load loader) answer {
 		unfit()
 		return answer{}
 	}
-	f.Land(load(flight.WithLoading(ctx, [2]any{c, q.Ref}), Stamp{}, unfit), true)
+	f.Land(load(flight.WithLoading(ctx, [2]any{c, q.Ref}), found, unfit), true)
 	return answer{led: true}
 }
 
-// own turns an entry that was made for another request into a miss.
-func (c *Cache) own(q *query, found Found) Found {
-	if found.Entry != nil && found.Entry.Identity != q.identity {
-		found.Entry, found.Reason = nil, Absent
-	}
-	return found
-}
-
 // keep stores e for q, the result of a load under ctx. It returns what to show
-// in Cache-Status: "stored", or why not.
-func (c *Cache) keep(ctx context.Context, rule string, q *query, stamp Stamp, e *Entry) string {
+// in Cache-Status: "stored", which events call as, or why not.
+func (c *Cache) keep(ctx context.Context, rule string, q *query, e *Entry, as string) string {
 	if q.bypass != "" {
 		return q.bypass // and there is no stamp to store it under
 	}
-	if ctx.Err() != nil {
-		// Everybody has gone, and the load was told so: what it made of the
-		// data that it could no longer read may look like an answer.
-		c.observe(Event{Kind: EventFill, Rule: rule, Key: q.Key, Reason: "abandoned"})
-		return "abandoned"
+	start, word, err := time.Now(), "abandoned", error(nil)
+	// Where ctx has ended, everybody has gone, and the load was told so: what it made
+	// of the data that it could no longer read may look like an answer.
+	if ctx.Err() == nil {
+		var outcome Outcome
+		if outcome, err = c.fill(context.WithoutCancel(ctx), q, e); err != nil {
+			word = "store-error"
+		} else {
+			word = outcome.String()
+		}
 	}
-	start := time.Now()
-	outcome, err := c.guard.fill(context.WithoutCancel(ctx), q.Ref, stamp, e)
-	word := outcome.String()
-	if err != nil {
-		word = "store-error"
+	event := Event{Kind: EventFill, Rule: rule, Key: q.Key, Reason: word, Elapsed: time.Since(start), Err: err}
+	if word == Stored.String() {
+		event.Reason = as
 	}
-	c.observe(Event{Kind: EventFill, Rule: rule, Key: q.Key, Reason: word, Elapsed: time.Since(start), Err: err})
+	c.observe(event)
 	return word
+}
+
+// fill stores e for q, and the marker that leads to it if it needs one.
+func (c *Cache) fill(ctx context.Context, q *query, e *Entry) (Outcome, error) {
+	if len(q.names) > 0 {
+		if outcome, err := c.mark(ctx, q, e.Stamp, e.TTL); err != nil || outcome != Stored {
+			return outcome, err
+		}
+	}
+	return c.guard.fill(ctx, q.Ref, e.Stamp, e)
 }

@@ -242,5 +242,6 @@ type History struct {
 }
 
 // Ban is the invalidation of a target, in its fields Member, the target's name by
-// [Target.Member], and Version, a number. String adds the time of it.
+// [Target.Member], with a ? before it if it was soft, and Version, a number. String adds
+// the time of it.
 type Ban = ban.Record

@@ -109,7 +109,7 @@ func (t Target) String() string {
 }
 
 // Member returns the target's name in the ban history: what stores keep beside
-// the version. The fence is no part of it. The form is part of the wire form
+// the version. Neither the fence nor softness is part of it. The form is part of the wire form
 // (docs/keys.md).
 func (t Target) Member() string {
 	switch t.Kind {

@@ -34,6 +34,21 @@ func TestFenceOfATarget(t *testing.T) {
 	}
 }
 
+// TestSoftMeetsHard: of one target that is soft and hard the hard one stands. Softness
+// is shown, and is no part of the member.
+func TestSoftMeetsHard(t *testing.T) {
+	soft, hard := freshet.Tag("a").Softly(), freshet.Tag("a")
+	if got := soft.String(); got != "soft tag a" || soft.Member() != hard.Member() {
+		t.Errorf("it is shown as %s, and its member is %s", got, soft.Member())
+	}
+	s := newSite(t)
+	_, err := s.cache.Invalidate(t.Context(), soft, hard, freshet.Key("b").Softly(), soft)
+	want := [][]freshet.Target{{hard, freshet.Key("b").Softly()}}
+	if diff := cmp.Diff(want, s.store.invalidated()); diff != "" || err != nil {
+		t.Errorf("%v; targets (-want +got):\n%s", err, diff)
+	}
+}
+
 // TestFencesMeet: of one target with two fences the longer stands.
 func TestFencesMeet(t *testing.T) {
 	s := newSite(t)

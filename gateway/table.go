@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 
 	"github.com/freshet-dev/freshet"
+	"github.com/freshet-dev/freshet/gateway/internal/target"
 	"github.com/freshet-dev/freshet/internal/resolve"
 	"github.com/freshet-dev/freshet/internal/routes"
 )
@@ -66,7 +68,31 @@ func (t *table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if t.evades(r) {
+		badTarget.write(w)
+		return
+	}
 	t.mux.ServeHTTP(w, r)
+}
+
+// evades reports whether a write is one by a route only in the eyes of an upstream to
+// which %2F is a slash, as to many behind WSGI and CGI: what the route says to
+// invalidate would stay.
+func (t *table) evades(r *http.Request) bool {
+	if safe(r.Method) || !strings.Contains(r.URL.RawPath, "%2F") {
+		return false
+	}
+	p, err := target.ParsePath(strings.ReplaceAll(r.URL.RawPath, "%2F", "/"))
+	if err != nil {
+		return true
+	}
+	other := r.WithContext(r.Context())
+	if other.URL, err = url.Parse(p.Routed); err != nil {
+		return true
+	}
+	as, _ := t.mux.Handler(r)
+	read, _ := t.mux.Handler(other)
+	return as == t.rest && read != t.rest && isServed(read)
 }
 
 func isServed(h http.Handler) bool {

@@ -15,7 +15,9 @@ func (s *Store) History(ctx context.Context, ref freshet.Ref, tags []string) (fr
 		return freshet.History{}, err
 	}
 	bans := append(s.keys.Covering(ref.Key, tags), s.rest.Covering(ref.Key, tags)...)
+	bans = append(bans, ban.Softened(s.soft.Covering(ref.Key, tags))...)
 	// The floor is read after the bans, so that none is missing that it does not
 	// speak of.
-	return freshet.History{Stamp: s.stamp(), Floor: freshet.Version(s.rest.Floor()), Bans: ban.Sorted(bans)}, nil
+	floor := freshet.Version(max(s.rest.Floor(), s.soft.Floor()))
+	return freshet.History{Stamp: s.stamp(), Floor: floor, Bans: ban.Sorted(bans)}, nil
 }

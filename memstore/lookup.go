@@ -42,11 +42,15 @@ func (s *Store) Lookup(ctx context.Context, ref freshet.Ref) (freshet.Found, err
 	if !ok {
 		return freshet.Found{Stamp: stamp}, nil
 	}
-	if reason, dead := s.judge(ref.Key, it, uint64(stamp.Version)); dead {
+	switch reason, state := s.judge(ref.Key, it, uint64(stamp.Version)); state {
+	case dead:
 		s.drop(ref, it)
 		return freshet.Found{Stamp: s.stamp(), Reason: reason}, nil
+	case soft:
+		return freshet.Found{Entry: it.entry, Stamp: s.stamp(), Reason: reason}, nil
+	default:
+		return freshet.Found{Entry: it.entry, Stamp: stamp}, nil
 	}
-	return freshet.Found{Entry: it.entry, Stamp: stamp}, nil
 }
 
 // live returns the item of ref unless it has expired or, for a variant, the
@@ -66,28 +70,40 @@ func (s *Store) live(ref freshet.Ref) (*item, bool) {
 	return it, true
 }
 
-// judge reports whether an invalidation up to stamp covers it, or may do so
-// because the history is incomplete.
-func (s *Store) judge(key string, it *item, stamp uint64) (reason freshet.Reason, dead bool) {
+// state is what the invalidations since its load have made of an item.
+type state uint8
+
+const (
+	alive state = iota
+	soft        // an invalidation covers it, but only softly
+	dead        // another one does, or may do so because the history is incomplete
+)
+
+// judge returns what the invalidations up to stamp have made of it, and by which.
+func (s *Store) judge(key string, it *item, stamp uint64) (freshet.Reason, state) {
 	judged := it.judged.Load()
+	softly, softlyAt := s.soft.Since(key, it.entry.Tags, judged)
 	// Keys are removed by Invalidate itself, so what was forgotten about them
 	// does not matter here; only those on the point of being removed do.
 	member, at := s.keys.Since(key, nil, judged)
 	if member == "" {
 		member, at = s.rest.Since(key, it.entry.Tags, judged)
 	}
+	if max(at, softlyAt) > stamp {
+		s.settle()
+	}
 	switch {
 	case member != "":
-		if at > stamp {
-			s.settle()
-		}
-		return reasonOf(member), true
-	case judged < s.rest.Floor(): // after Since, see there
-		return freshet.Outdated, true
+		return reasonOf(member), dead
+	case judged < max(s.rest.Floor(), s.soft.Floor()): // after Since, see there
+		return freshet.Outdated, dead
+	case softly != "":
+		// Judged stays where it is: the next lookup has to find the ban again.
+		return reasonOf(softly), soft
 	case judged < stamp:
 		it.judged.Store(stamp)
 	}
-	return 0, false
+	return freshet.Absent, alive
 }
 
 // settle waits until the invalidation that is under way has been published.
@@ -122,12 +138,14 @@ func (s *Store) drop(ref freshet.Ref, it *item) {
 // Valid reports whether what was loaded under stamp may still be answered. A load
 // from inside a fence may be shared inside: those who come then would read no newer
 // data themselves. Behind the fence they would, and it may not. Where fences overlap,
-// inside is up to the end of the last.
+// inside is up to the end of the last. What is softly banned may be served as stale,
+// but is no answer to who loads it anew.
 func (s *Store) Valid(ctx context.Context, ref freshet.Ref, tags []string, stamp freshet.Stamp) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	if s.refusal(ref.Key, tags, stamp) != freshet.Stored {
+	softly, _ := s.soft.Since(ref.Key, tags, uint64(stamp.Version))
+	if softly != "" || s.refusal(ref.Key, tags, stamp) != freshet.Stored {
 		return false, nil
 	}
 	fence, ends := s.fences.Since(ref.Key, tags, uint64(stamp.Version))
@@ -137,7 +155,8 @@ func (s *Store) Valid(ctx context.Context, ref freshet.Ref, tags []string, stamp
 	return ends > uint64(s.stamp().Version), nil
 }
 
-// refusal says why a load under stamp is not to be stored, or Stored if it is.
+// refusal says why a load under stamp is not to be stored, or Stored if it is. A soft
+// ban is no reason: lookups judge the entry by it.
 func (s *Store) refusal(key string, tags []string, stamp freshet.Stamp) freshet.Outcome {
 	if stamp.Incarnation != s.incarnation {
 		return freshet.Expired
@@ -148,7 +167,7 @@ func (s *Store) refusal(key string, tags []string, stamp freshet.Stamp) freshet.
 	switch {
 	case byKey != "" || byRest != "":
 		return freshet.Fenced
-	case since < s.keys.Floor() || since < s.rest.Floor():
+	case since < max(s.keys.Floor(), s.rest.Floor(), s.soft.Floor()):
 		return freshet.Expired
 	default:
 		return freshet.Stored

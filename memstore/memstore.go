@@ -46,7 +46,7 @@ const (
 	// that makes up query parameters cannot fill the store with one key.
 	maxVariants = 1000
 
-	// bansKept bounds each of the two histories. fence is how long a load may
+	// bansKept bounds each of the histories. fence is how long a load may
 	// take before its fill is refused for want of history. longestKept bounds
 	// how long history is kept for the sake of entries with an absurd TTL.
 	bansKept    = 100_000
@@ -77,6 +77,9 @@ type Store struct {
 	// What is forgotten of keys fails the fills that it could have fenced, what
 	// is forgotten of rest fails the entries too (see ban.Map.Floor).
 	keys, rest ban.Map
+	// soft holds the soft bans of all kinds. The entries stay, those of keys too, so
+	// they are needed as long as rest.
+	soft ban.Map
 	// fences are like bans, but of versions to come: what is loaded under a smaller
 	// stamp is not stored. fenced is the last of those versions; up to it, the
 	// version follows the clock, see stamp.

@@ -42,8 +42,12 @@ func (b modelBan) covers(key string, tags []string) bool {
 }
 
 func (m *model) covered(key string, tags []string, stamp freshet.Stamp) bool {
+	return m.banned(key, tags, stamp, false)
+}
+
+func (m *model) banned(key string, tags []string, stamp freshet.Stamp, softly bool) bool {
 	return slices.ContainsFunc(m.bans, func(b modelBan) bool {
-		return b.version > stamp.Version && b.covers(key, tags)
+		return b.target.Soft == softly && b.version > stamp.Version && b.covers(key, tags)
 	})
 }
 
@@ -63,10 +67,12 @@ func drawRef(t *rapid.T) freshet.Ref {
 }
 
 func drawTarget(t *rapid.T) freshet.Target {
-	return rapid.SampledFrom([]freshet.Target{
+	target := rapid.SampledFrom([]freshet.Target{
 		freshet.Key("a:1"), freshet.Key("a:2"), freshet.Key("b:1"), freshet.Key("c:1"),
 		freshet.Tag("x"), freshet.Tag("y"), freshet.Match("a:*"), freshet.Match("*:1"), freshet.Match("c*"), freshet.All(),
 	}).Draw(t, "target")
+	target.Soft = rapid.Bool().Draw(t, "soft")
+	return target
 }
 
 func drawTags(t *rapid.T) []string {
@@ -84,6 +90,8 @@ func (m *model) lookup(t *rapid.T) {
 		t.Fatalf("Lookup of %v: a miss, %v; want %v", ref, found.Reason, want.Body)
 	case found.Entry != nil && found.Entry != want:
 		t.Fatalf("Lookup of %v: %v; want %v", ref, found.Entry, want)
+	case found.Entry != nil && (found.Reason != freshet.Absent) != m.banned(ref.Key, want.Tags, want.Stamp, true):
+		t.Fatalf("Lookup of %v: an entry that is %v, which is wrong", ref, found.Reason)
 	}
 	m.stamps = append(m.stamps, found.Stamp)
 }
@@ -122,7 +130,7 @@ func (m *model) invalidate(t *rapid.T) {
 func (m *model) valid(t *rapid.T) {
 	ref, tags, stamp := drawRef(t), drawTags(t), rapid.SampledFrom(m.stamps).Draw(t, "stamp")
 	got, err := m.store.Valid(context.Background(), ref, tags, stamp)
-	want := !m.covered(ref.Key, tags, stamp)
+	want := !m.covered(ref.Key, tags, stamp) && !m.banned(ref.Key, tags, stamp, true)
 	if err != nil || got != want && (got || !m.forgets) {
 		t.Fatalf("Valid of %v, %v under %v: %v, %v; want %v", ref, tags, stamp, got, err, want)
 	}

@@ -33,7 +33,10 @@ func (s *Store) mustBan(t *testing.T, target freshet.Target, version freshet.Ver
 // TestHalfInvalidated: who meets the first ban of an invalidation waits for the
 // others, and then loads under a stamp that includes them.
 func TestHalfInvalidated(t *testing.T) {
-	for _, target := range []freshet.Target{freshet.Key("left"), freshet.Tag("of left"), freshet.Match("l*"), freshet.All()} {
+	for _, target := range []freshet.Target{
+		freshet.Key("left"), freshet.Tag("of left"), freshet.Match("l*"), freshet.All(),
+		freshet.Key("left").Softly(), freshet.Tag("of left").Softly(), freshet.Match("l*").Softly(), freshet.All().Softly(),
+	} {
 		s := newStore(t, 1<<20)
 		s.mustFill(t, freshet.Ref{Key: "left"}, s.stamp(), sample("old", "of left"))
 		s.mu.Lock()
@@ -51,8 +54,8 @@ func TestHalfInvalidated(t *testing.T) {
 		s.version.Store(uint64(next))
 		s.mu.Unlock()
 		<-done
-		if found.Entry != nil || found.Stamp.Version < next {
-			t.Errorf("after an invalidation of %v: entry %v, stamp %v; want a miss, version %d", target, found.Entry, found.Stamp, next)
+		if found.Reason == freshet.Absent || (found.Entry != nil) != target.Soft || found.Stamp.Version < next {
+			t.Errorf("after an invalidation of %v: entry %v, %v, stamp %v; version %d", target, found.Entry, found.Reason, found.Stamp, next)
 		}
 	}
 }
@@ -60,18 +63,22 @@ func TestHalfInvalidated(t *testing.T) {
 // TestHalfJudged: an entry that is hit between two bans of one version has not
 // been judged by that version.
 func TestHalfJudged(t *testing.T) {
-	s := newStore(t, 1<<20)
-	s.mustFill(t, freshet.Ref{Key: "right"}, s.stamp(), sample("old", "of right"))
-	s.mustInvalidate(t, freshet.Tag("of nobody")) // so that there is something to judge
-	next := s.stamp().Version + 1
-	s.mustBan(t, freshet.Tag("of left"), next)
-	if s.mustLookup(t, "right").Entry == nil {
-		t.Error("an entry that nothing covers yet is not served")
-	}
-	s.mustBan(t, freshet.Tag("of right"), next)
-	s.version.Store(uint64(next))
-	if s.mustLookup(t, "right").Entry != nil {
-		t.Error("an entry is served after the invalidation of its tag")
+	for _, soft := range []bool{false, true} {
+		left, right := freshet.Tag("of left"), freshet.Tag("of right")
+		left.Soft, right.Soft = soft, soft
+		s := newStore(t, 1<<20)
+		s.mustFill(t, freshet.Ref{Key: "right"}, s.stamp(), sample("old", "of right"))
+		s.mustInvalidate(t, freshet.Tag("of nobody")) // so that there is something to judge
+		next := s.stamp().Version + 1
+		s.mustBan(t, left, next)
+		if found := s.mustLookup(t, "right"); found.Entry == nil || found.Reason != freshet.Absent {
+			t.Error("an entry that nothing covers yet is not served")
+		}
+		s.mustBan(t, right, next)
+		s.version.Store(uint64(next))
+		if found := s.mustLookup(t, "right"); found.Reason != freshet.BannedTag || (found.Entry != nil) != soft {
+			t.Errorf("after the invalidation of its tag an entry is found as %v, %v", found.Entry, found.Reason)
+		}
 	}
 }
 

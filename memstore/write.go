@@ -83,7 +83,7 @@ func (s *Store) Invalidate(ctx context.Context, targets []freshet.Target) (fresh
 		errs = append(errs, s.bansOf(t).Add(t.Member(), version))
 	}
 	for _, t := range targets {
-		if t.Fence > 0 {
+		if t.Fence > 0 && !t.Soft {
 			ends := version + uint64(t.Fence.Microseconds())
 			errs = append(errs, s.fences.Add(t.Member(), ends))
 			s.fenced.Store(max(s.fenced.Load(), ends))
@@ -91,22 +91,27 @@ func (s *Store) Invalidate(ctx context.Context, targets []freshet.Target) (fresh
 	}
 	s.version.Store(version)
 	for _, t := range targets {
-		if t.Kind == freshet.TargetKey {
+		if t.Kind == freshet.TargetKey && !t.Soft {
 			s.cache.Invalidate(freshet.Ref{Key: t.Value})
 			s.cache.Invalidate(marker(t.Value))
 		}
 	}
 	s.forget(&s.keys, version, s.fence)
 	s.forget(&s.rest, version, s.fence+s.longest)
+	s.forget(&s.soft, version, s.fence+s.longest)
 	s.forget(&s.fences, version, s.fence)
 	return freshet.Version(version), errors.Join(errs...)
 }
 
 func (s *Store) bansOf(t freshet.Target) *ban.Map {
-	if t.Kind == freshet.TargetKey {
+	switch {
+	case t.Soft:
+		return &s.soft
+	case t.Kind == freshet.TargetKey:
 		return &s.keys
+	default:
+		return &s.rest
 	}
-	return &s.rest
 }
 
 // forget drops the bans from more than keep before now, and the oldest of those

@@ -40,16 +40,22 @@ func (p place) history(ctx context.Context, client rueidis.Client, ref freshet.R
 	if err != nil {
 		return freshet.History{}, failed("synchronising invalidations", err)
 	}
-	h := freshet.History{Stamp: c.stamp(), Bans: known.bans.Covering(ref.Key, tags)}
+	h := freshet.History{Stamp: c.stamp(), Bans: known.covering(ref.Key, tags)}
 	h.Floor = freshet.Version(known.floor.Load()) // after the bans, as in since
 	// The ban of the key is not in the replica.
 	version, err := client.Do(ctx, client.B().Zscore().Key(p.part.keyBans).Member(p.member()).Build()).AsFloat64()
 	switch {
 	case rueidis.IsRedisNil(err):
+		h.Bans = ban.Sorted(h.Bans)
 		return h, nil
 	case err != nil:
 		return freshet.History{}, failed("history", err)
 	}
 	h.Bans = ban.Sorted(append(h.Bans, freshet.Ban{Member: ban.Key(ref.Key), Version: uint64(version)}))
 	return h, nil
+}
+
+// covering returns the bans that cover key or tags, the soft ones named as such.
+func (r *replica) covering(key string, tags []string) []freshet.Ban {
+	return append(r.bans.Covering(key, tags), ban.Softened(r.soft.Covering(key, tags))...)
 }

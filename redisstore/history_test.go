@@ -179,13 +179,15 @@ func TestSyncSeesTrim(t *testing.T) {
 // TestUnknownMember: what a later version of the program may have banned covers
 // everything.
 func TestUnknownMember(t *testing.T) {
-	r := new(replica)
-	r.add([]string{"!0123", "inf", "z:what", "7"}, 9)
-	if _, _, lost := r.since("k", nil, 6); lost {
-		t.Error("history is lost")
-	}
-	if member, version, _ := r.since("k", nil, 6); member == "" || version != 9 {
-		t.Errorf("the ban of a key is %q, %d", member, version)
+	for _, member := range []string{"z:what", "~z:what", "?z:what", "??t:what", "~?t:what"} {
+		r := new(replica)
+		r.add([]string{"!0123", "inf", member, "7"}, 9)
+		if _, _, lost := r.since("k", nil, 6); lost {
+			t.Error("history is lost")
+		}
+		if banned, version, _ := r.since("k", nil, 6); banned == "" || version != 9 {
+			t.Errorf("with %s the ban of a key is %q, %d", member, banned, version)
+		}
 	}
 }
 

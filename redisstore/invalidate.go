@@ -10,12 +10,14 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/freshet-dev/freshet"
+	"github.com/freshet-dev/freshet/internal/ban"
 )
 
 // Bans of keys only fence fills that are late, so they are kept for minutes; a
-// load that takes longer is refused by the floor. Bans of tags and patterns are
-// kept as long as there may be entries older than they are. Of either there are
-// at most mostBans: then the oldest go, and with them what they covered.
+// load that takes longer is refused by the floor. Bans of tags and patterns, and
+// soft ones of anything, are kept as long as there may be entries older than they
+// are. Of either there are at most mostBans: then the oldest go, and with them what
+// they covered.
 const (
 	keyBansKept = 5 * time.Minute
 	mostBans    = 100_000
@@ -28,12 +30,24 @@ type batch struct {
 	records       records
 }
 
+// key bans a key. A soft ban leaves its entry, which is then judged by it as by that of
+// a tag; so it is kept where those are, and as long.
 func (b *batch) key(at place, t freshet.Target) {
+	if t.Soft {
+		b.ban(t)
+		return
+	}
 	b.keys = append(b.keys, at.entry, at.entry+markerSuffix, at.lease())
 	b.keyBans = append(b.keyBans, micros(t.Fence), at.member())
 }
 
-func (b *batch) ban(t freshet.Target) { b.bans = append(b.bans, micros(t.Fence), t.Member()) }
+func (b *batch) ban(t freshet.Target) {
+	if t.Soft {
+		b.bans = append(b.bans, "0", ban.Soft(t.Member())) // it has no fence
+		return
+	}
+	b.bans = append(b.bans, micros(t.Fence), t.Member())
+}
 
 // Invalidate implements [freshet.Store]. It costs one call per partition: one
 // for standalone and Sentinel, where all targets go at once or not at all. In a
@@ -41,7 +55,8 @@ func (b *batch) ban(t freshet.Target) { b.bans = append(b.bans, micros(t.Fence),
 // then names those that have not answered.
 //
 // Entries of named keys are gone from Redis when it returns. Those that a tag,
-// a pattern or All covers are no longer served, and are removed in background.
+// a pattern or All covers are no longer served, and are removed in background. Those
+// that only soft targets cover stay, until something replaces them or their TTL ends.
 func (s *Store) Invalidate(ctx context.Context, targets []freshet.Target) (freshet.Version, error) {
 	return s.invalidate(ctx, targets, s.layout.parts[0], records{})
 }
@@ -122,8 +137,8 @@ func (s *Store) strike(ctx context.Context, home *partition, r records) error {
 	return s.absent.heard(ctx, home, recordScript.run(ctx, client, home.record(r)).Error())
 }
 
-// split sorts targets by partition. sweep reports whether some of them cover
-// entries that are not named.
+// split sorts targets by partition. sweep reports whether some of them make entries
+// unservable that are not named.
 func (s *Store) split(targets []freshet.Target) (batches map[*partition]*batch, sweep bool) {
 	batches = make(map[*partition]*batch, len(s.layout.parts))
 	in := func(p *partition) *batch {
@@ -138,7 +153,7 @@ func (s *Store) split(targets []freshet.Target) (batches map[*partition]*batch, 
 			in(at.part).key(at, t)
 			continue
 		}
-		sweep = true
+		sweep = sweep || !t.Soft
 		for _, p := range s.layout.parts {
 			in(p).ban(t)
 		}
@@ -205,6 +220,9 @@ func (p place) valid(ctx context.Context, client rueidis.Client, ref freshet.Ref
 	// himself. Behind it he would. Asked before since reads the floor, as in refuses.
 	fence, ends := known.fences.Since(ref.Key, tags, version)
 	past := fence != "" && ends <= c.version
+	// What is softly banned may be served as stale, but is no answer to who loads it anew.
+	soft, _ := known.soft.Since(ref.Key, tags, version)
 	member, _, lost := known.since(ref.Key, tags, version)
-	return c.incarnation == stamp.Incarnation && version >= max(c.keyFloor, banned) && member == "" && !lost && !past, nil
+	return c.incarnation == stamp.Incarnation && version >= max(c.keyFloor, banned) &&
+		member == "" && soft == "" && !lost && !past, nil
 }

@@ -29,7 +29,8 @@ import (
 //	freshet#tb         zset: when was each tag, pattern, everything last banned?
 //	                   ban.Tag, ban.Glob and ban.All members by version, and
 //	                   "!<incarnation>" at +inf; for fences "~" and the member, by
-//	                   the version at which they end
+//	                   the version at which they end; for soft bans, of keys as well,
+//	                   "?" and the member
 //	freshet#kb         zset: the same of keys, as ban.Key members
 //	freshet#wi         zset: what is on record to be invalidated, by the time at
 //	                   which it falls due (record.go, records.lua), and the same

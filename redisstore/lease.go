@@ -33,7 +33,9 @@ func (s *Store) Lease(ctx context.Context, ref freshet.Ref, tags []string, stamp
 	at := s.layout.place(ref)
 	var newest uint64
 	if known := at.part.known.Load(); known.incarnation == stamp.Incarnation {
+		_, soft := known.soft.Since(ref.Key, tags, 0)
 		_, newest, _ = known.since(ref.Key, tags, 0)
+		newest = max(newest, soft)
 	}
 	l := &lease{store: s, at: at, args: []string{
 		hex16(rand.Uint64()), hex16(stamp.Incarnation), strconv.FormatUint(uint64(stamp.Version), 10),

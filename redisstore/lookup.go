@@ -89,6 +89,7 @@ func judge(ref freshet.Ref, values []rueidis.RedisMessage, known *replica, c con
 		found.Reason = freshet.Unreadable
 		return found
 	}
+	soft, _ := known.soft.Since(ref.Key, r.Tags, r.Version)
 	member, _, lost := known.since(ref.Key, r.Tags, r.Version)
 	switch {
 	case r.Incarnation != c.incarnation || lost:
@@ -99,6 +100,9 @@ func judge(ref freshet.Ref, values []rueidis.RedisMessage, known *replica, c con
 		found.Reason = freshet.BannedKey
 	default:
 		found.Entry = entry(&r)
+		if soft != "" {
+			found.Reason = reason(soft)
+		}
 	}
 	return found
 }
@@ -107,6 +111,8 @@ func reason(member string) freshet.Reason {
 	switch {
 	case member == ban.All:
 		return freshet.BannedAll
+	case member[0] == 'k': // softly: other bans of keys are not in the replica
+		return freshet.BannedKey
 	case member[0] == 't':
 		return freshet.BannedTag
 	default:
@@ -127,6 +133,9 @@ func entry(r *envelope.Record) *freshet.Entry {
 		Stamp:    freshet.Stamp{Incarnation: r.Incarnation, Version: freshet.Version(r.Version)},
 		Loaded:   time.UnixMicro(r.Loaded),
 		TTL:      time.Duration(r.TTL) * time.Microsecond,
+		Fresh:    time.Duration(r.Fresh) * time.Microsecond,
+		Age:      time.Duration(r.Age) * time.Microsecond,
+		Took:     time.Duration(r.Took) * time.Microsecond,
 		Tags:     r.Tags,
 		Status:   r.Status,
 		Header:   r.Header,

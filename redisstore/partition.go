@@ -59,6 +59,8 @@ type replica struct {
 	// fences are like bans, but of versions to come: what is loaded under a
 	// smaller stamp is not stored.
 	fences ban.Map
+	// soft are the soft bans: what one covers is served as stale.
+	soft ban.Map
 	// synced is a version up to which every ban is in bans or under floor.
 	synced atomic.Uint64
 	// floor is that of the newest control record seen by a sync.
@@ -74,8 +76,9 @@ func (r *replica) reaches(c control) bool {
 }
 
 // since returns the newest ban after version that covers key or tags; lost is
-// true when history that old is incomplete. The floor is read last: a ban that
-// is dropped before bans has been asked has raised it by then.
+// true when history that old is incomplete, also that of fences and soft bans. The
+// floor is read last: a ban that is dropped before bans has been asked has raised it
+// by then. Who asks fences or soft, too, asks them before.
 func (r *replica) since(key string, tags []string, version uint64) (member string, newest uint64, lost bool) {
 	member, newest = r.bans.Since(key, tags, version)
 	return member, newest, version < r.floor.Load()
@@ -135,6 +138,7 @@ func (p *partition) sync(ctx context.Context, client rueidis.Client, seen uint64
 	if r.floor.Swap(c.banFloor) != c.banFloor {
 		r.bans.TrimBefore(c.banFloor)
 		r.fences.TrimBefore(c.banFloor)
+		r.soft.TrimBefore(c.banFloor)
 	}
 	p.birth.fenced(int64(c.longestFence))
 	r.synced.Store(max(r.synced.Load(), c.banVersion, seen))
@@ -172,6 +176,8 @@ func (r *replica) add(members []string, newest uint64) {
 		bans := &r.bans
 		if covered, isFence := strings.CutPrefix(member, "~"); isFence {
 			bans, member = &r.fences, covered
+		} else if covered, isSoft := ban.CutSoft(member); isSoft {
+			bans, member = &r.soft, covered
 		}
 		if err == nil {
 			err = bans.Add(strings.Clone(member), version)

@@ -62,13 +62,20 @@ func targetsOf(member string) []freshet.Target {
 // kindLetters are how the kinds of targets are written, by their number.
 const kindLetters = "ktp*"
 
-// encodeTargets writes each target as its letter, the milliseconds of its fence if
-// it has one, a comma, the length of its value, a colon, and the value:
-// "k,14:post_cache:123t5000,5:org:1".
+// softLetter stands after that of the kind of a soft target. Programs that do not know
+// it take the record to be about anything.
+const softLetter = '?'
+
+// encodeTargets writes each target as its letter, a question mark if it is soft, the
+// milliseconds of its fence if it has one, a comma, the length of its value, a colon,
+// and the value: "k,14:post_cache:123t5000,5:org:1t?,6:user:7".
 func encodeTargets(targets []freshet.Target) string {
 	var b []byte
 	for _, t := range targets {
 		b = append(b, kindLetters[t.Kind])
+		if t.Soft {
+			b = append(b, softLetter)
+		}
 		if ms := fenceMillis(t); ms > 0 {
 			b = strconv.AppendInt(b, ms, 10)
 		}
@@ -101,7 +108,8 @@ func decodeTargets(text string) ([]freshet.Target, error) {
 	var targets []freshet.Target
 	for text != "" {
 		kind := strings.IndexByte(kindLetters, text[0])
-		fence, rest, ok := strings.Cut(text[1:], ",")
+		rest, soft := strings.CutPrefix(text[1:], string(softLetter))
+		fence, rest, ok := strings.Cut(rest, ",")
 		size, rest, sized := strings.Cut(rest, ":")
 		ms, err := strconv.ParseUint("0"+fence, 10, 31)
 		n, sizeErr := strconv.ParseUint(size, 10, 31)
@@ -109,7 +117,7 @@ func decodeTargets(text string) ([]freshet.Target, error) {
 			return nil, errRecord
 		}
 		targets = append(targets, freshet.Target{
-			Kind: freshet.TargetKind(kind), Value: rest[:n], Fence: time.Duration(ms) * time.Millisecond,
+			Kind: freshet.TargetKind(kind), Value: rest[:n], Fence: time.Duration(ms) * time.Millisecond, Soft: soft,
 		})
 		text = rest[n:]
 	}

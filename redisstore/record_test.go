@@ -19,7 +19,9 @@ func anyTargets() *rapid.Generator[[]freshet.Target] {
 			value = string(rapid.SliceOf(rapid.Byte()).Draw(t, "value"))
 		}
 		fence := rapid.OneOf(rapid.Just(0), rapid.IntRange(1, int(freshet.MaxFence.Milliseconds()))).Draw(t, "fence")
-		return freshet.Target{Kind: kind, Value: value, Fence: time.Duration(fence) * time.Millisecond}
+		return freshet.Target{
+			Kind: kind, Value: value, Fence: time.Duration(fence) * time.Millisecond, Soft: rapid.Bool().Draw(t, "soft"),
+		}
 	})
 	return rapid.SliceOfN(target, 1, 10)
 }
@@ -39,8 +41,9 @@ func TestTargetsOnRecord(t *testing.T) {
 func TestTargetsWire(t *testing.T) {
 	targets := []freshet.Target{
 		freshet.Key("a:1"), freshet.Tag("org:1").FenceFor(1500 * time.Microsecond), freshet.Match("a*"), freshet.All(),
+		freshet.Tag("org:2").Softly(), freshet.All().Softly(),
 	}
-	if got, want := encodeTargets(targets), "k,3:a:1t2,5:org:1p,2:a**,0:"; got != want {
+	if got, want := encodeTargets(targets), "k,3:a:1t2,5:org:1p,2:a**,0:t?,5:org:2*?,0:"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -51,6 +54,7 @@ func TestUnreadableRecord(t *testing.T) {
 	for _, text := range []string{
 		"", "i", "i:1:2", "i:1:2:k", "i:1:2:k,", "i:1:2:k,1", "i:1:2:k,1:", "i:1:2:k,-1:", "i:1:2:x,1:y", "i:1:2:k,1:yy",
 		"i:1:2:k+1,1:y", "i:1:2:k-1,1:y", "i:1:2:k99999999999,1:y", "i:1:2:k,99999999999999999999:y", "i:1:2:k, 1:y",
+		"i:1:2:k??,1:y", "i:1:2:k5?,1:y", "i:1:2:?k,1:y",
 	} {
 		if diff := cmp.Diff(all, targetsOf(text)); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
@@ -71,6 +75,7 @@ func TestManyTargets(t *testing.T) {
 func FuzzTargetsOf(f *testing.F) {
 	f.Add("i:1:2:k,3:a:1t2,5:org:1p,2:a**,0:")
 	f.Add("o:1:2:*,0:")
+	f.Add("i:1:2:t?,5:org:2*?,0:")
 	f.Fuzz(func(t *testing.T, text string) {
 		targets := targetsOf(text)
 		if again := targetsOf(intentMember("1", "2", targets)); !cmp.Equal(targets, again) {

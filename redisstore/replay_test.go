@@ -19,7 +19,7 @@ func TestReplay(t *testing.T) {
 	group := redistest.StartSentinel(t)
 	o := Options{Sentinel: group.Name + "@" + group.Addr, AfterFailover: "replay", IntentDeadline: time.Hour}
 	s, writer := openQuiet(t, &o), openQuiet(t, &o)
-	for _, name := range []string{"own", "others", "kept"} {
+	for _, name := range []string{"own", "others", "soft", "kept"} {
 		fillUnder(t, s, name, stampOf(t, s, name), "tag:"+name)
 	}
 	before := stampOf(t, s, "kept")
@@ -28,8 +28,8 @@ func TestReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	awaitHere(t, "the replication", func() bool {
-		n, _ := group.Replica.Do("EXISTS", "own", "others", "kept")
-		return n == int64(3)
+		n, _ := group.Replica.Do("EXISTS", "own", "others", "soft", "kept")
+		return n == int64(4)
 	})
 	// A replica that has been up for no time is taken for a restarted one.
 	awaitHere(t, "the replica to be older than the last sighting", func() bool {
@@ -44,7 +44,7 @@ func TestReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	drop(t, s, freshet.Key("own"))
-	drop(t, writer, freshet.Tag("tag:others"))
+	drop(t, writer, freshet.Tag("tag:others"), freshet.Tag("tag:soft").Softly())
 	// Versions at the new server may well be smaller than those that are known.
 	s.layout.parts[0].known.Load().synced.Store(1 << 52)
 	group.Master.Stop()
@@ -62,6 +62,9 @@ func TestReplay(t *testing.T) {
 		found, err := s.Lookup(t.Context(), freshet.Ref{Key: "others"})
 		return err == nil && found.Entry == nil
 	})
+	if found, err := s.Lookup(t.Context(), freshet.Ref{Key: "soft"}); err != nil || found.Entry == nil || found.Reason != freshet.BannedTag {
+		t.Errorf("a soft invalidation is repeated as %+v, %v", found, err)
+	}
 	if found, err := s.Lookup(t.Context(), freshet.Ref{Key: "kept"}); err != nil || found.Entry == nil || found.Stamp.Incarnation != before.Incarnation {
 		t.Errorf("what nobody has invalidated is gone: %+v, %v", found, err)
 	}

@@ -19,7 +19,7 @@ type check struct {
 func checks() []check {
 	return slices.Concat(
 		storedChecks(), invalidateChecks(), lateChecks(), raceChecks(), leaseChecks(), lossChecks(), callChecks(),
-		fenceChecks(), intentChecks(), historyChecks(),
+		fenceChecks(), softChecks(), intentChecks(), historyChecks(),
 	)
 }
 
@@ -108,7 +108,8 @@ func (l *lab) valid(s freshet.Store, ref freshet.Ref, tags []string, stamp fresh
 	return ok
 }
 
-// wantHit checks that both processes find an entry with that body.
+// wantHit checks that both processes find an entry with that body, which no invalidation
+// covers, not even softly.
 func (l *lab) wantHit(ref freshet.Ref, body string) {
 	l.Helper()
 	for _, s := range []freshet.Store{l.a, l.b} {
@@ -117,6 +118,8 @@ func (l *lab) wantHit(ref freshet.Ref, body string) {
 			l.Errorf("Lookup of %s: a miss, %v; want a hit", show(ref), found.Reason)
 		case found.Entry.Body != body:
 			l.Errorf("Lookup of %s: body %.80q, want %.80q", show(ref), found.Entry.Body, body)
+		case found.Reason != freshet.Absent:
+			l.Errorf("Lookup of %s: an entry that is %v, want one that nothing covers", show(ref), found.Reason)
 		}
 	}
 }

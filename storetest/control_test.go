@@ -213,7 +213,7 @@ func eachMatch(change func(string) string) Harness {
 }
 
 func controls() []control {
-	return slices.Concat(storedControls(), invalidateControls(), freshControls(), fakeControls())
+	return slices.Concat(storedControls(), invalidateControls(), freshControls(), softControls(), fakeControls())
 }
 
 func storedControls() []control {
@@ -235,6 +235,9 @@ func storedControls() []control {
 				e.Body = "null"
 			}
 		}), []string{"stored/empty body", "stored/replaced"}},
+		{"forgets how long it is fresh", changed(func(e *freshet.Entry) { e.Fresh = 0 }), []string{"stored/all fields", "stored/stale", "stored/for ever"}},
+		{"forgets its age", changed(func(e *freshet.Entry) { e.Age = 0 }), []string{"stored/all fields", "stored/stale"}},
+		{"forgets how long the load took", changed(func(e *freshet.Entry) { e.Took = 0 }), []string{"stored/all fields"}},
 		{"has a status for everything", changed(func(e *freshet.Entry) { e.Status = max(e.Status, 200) }), []string{"stored/no status"}},
 		{"ignores the TTL", changed(func(e *freshet.Entry) { e.TTL = time.Hour }), []string{"stored/ttl"}},
 		{"keeps nothing for less than a minute", changed(func(e *freshet.Entry) { e.TTL = max(e.TTL, time.Minute) }), []string{"stored/ttl"}},
@@ -357,6 +360,14 @@ func fakeControls() []control {
 		defect("fences for ever", "fence/ends"),
 		defect("shares what was loaded inside", "fence/ends"),
 		defect("loses fences", "fence/loss"),
+		defect("hardens everything", softAims()...),
+		defect("softens everything", "soft/spared", "soft/several targets", "soft/long key"),
+		defect("lets soft bans win", "soft/and hard", "race/fresh"),
+		defect("shares what is soft", "soft/key", "soft/star", "soft/all"),
+		defect("soft bans take no leases", "takeover/"),
+		defect("tells soft bans as others", "history"),
+		defect("carries out harder", "soft/intent"),
+		defect("keeps its incarnation", "soft/forget"),
 		defect("carries out nothing", "intent/dead", "intent/dead/all"),
 		defect("carries out everything", "intent/dead"),
 		defect("carries out without fences", "intent/dead"),

@@ -96,6 +96,10 @@ func (d *fakeData) carryOut() {
 			for n := range targets {
 				targets[n].Fence = 0
 			}
+		case "carries out harder":
+			for n := range targets {
+				targets[n].Soft = false
+			}
 		}
 		_, _ = d.ban(targets)
 		return true

@@ -27,6 +27,7 @@ type fakeData struct {
 	stamp   freshet.Stamp
 	entries map[freshet.Ref]*freshet.Entry
 	bans    ban.Map
+	soft    ban.Map
 	leases  map[freshet.Ref]*fakeLease
 	fences  map[freshet.Target]fakeFence
 	longest time.Duration // of all fences
@@ -64,6 +65,7 @@ func (d *fakeData) lose(entries bool) {
 		d.clear()
 	}
 	d.bans.Reset()
+	d.soft.Reset()
 	if d.defect != "keeps its incarnation" {
 		d.stamp.Incarnation++
 	}
@@ -100,8 +102,9 @@ func (s *fakeStore) Lookup(ctx context.Context, ref freshet.Ref) (freshet.Found,
 	case e.TTL > 0 && time.Since(e.Loaded) >= max(e.TTL, time.Millisecond):
 	default:
 		found.Reason = s.covered(ref.Key, e.Tags, e.Stamp)
-		if found.Reason == freshet.Absent {
-			found.Entry = e
+		softly := s.softened(ref.Key, e.Tags, e.Stamp)
+		if found.Reason == freshet.Absent || softly != freshet.Absent && s.defect == "lets soft bans win" {
+			found.Entry, found.Reason = e, softly
 		}
 	}
 	return found, ctx.Err()
@@ -109,7 +112,16 @@ func (s *fakeStore) Lookup(ctx context.Context, ref freshet.Ref) (freshet.Found,
 
 // covered returns why what was loaded under stamp is banned, Absent if it is not.
 func (d *fakeData) covered(key string, tags []string, stamp freshet.Stamp) freshet.Reason {
-	member, _ := d.bans.Since(key, tags, uint64(stamp.Version))
+	return reasonIn(&d.bans, key, tags, stamp)
+}
+
+// softened is covered for soft bans.
+func (d *fakeData) softened(key string, tags []string, stamp freshet.Stamp) freshet.Reason {
+	return reasonIn(&d.soft, key, tags, stamp)
+}
+
+func reasonIn(bans *ban.Map, key string, tags []string, stamp freshet.Stamp) freshet.Reason {
+	member, _ := bans.Since(key, tags, uint64(stamp.Version))
 	if member == "" {
 		return freshet.Absent
 	}
@@ -167,7 +179,14 @@ func (s *fakeStore) Invalidate(ctx context.Context, targets []freshet.Target) (f
 func (d *fakeData) ban(targets []freshet.Target) (freshet.Version, error) {
 	d.stamp.Version++
 	for _, t := range targets {
-		if err := d.bans.Add(t.Member(), uint64(d.stamp.Version)); err != nil {
+		bans, member := &d.bans, t.Member()
+		if t.Soft && d.defect != "hardens everything" {
+			bans = &d.soft
+		}
+		if t.Soft && d.defect == "softens everything" {
+			member = ban.All
+		}
+		if err := bans.Add(member, uint64(d.stamp.Version)); err != nil {
 			return 0, err
 		}
 		if t.Fence > 0 {
@@ -180,13 +199,19 @@ func (d *fakeData) ban(targets []freshet.Target) (freshet.Version, error) {
 func (s *fakeStore) Valid(ctx context.Context, ref freshet.Ref, tags []string, stamp freshet.Stamp) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return stamp.Incarnation == s.stamp.Incarnation && s.covered(ref.Key, tags, stamp) == freshet.Absent && !s.behind(ref.Key, tags, stamp), ctx.Err()
+	softly := s.softened(ref.Key, tags, stamp) != freshet.Absent && s.defect != "shares what is soft"
+	return stamp.Incarnation == s.stamp.Incarnation && s.covered(ref.Key, tags, stamp) == freshet.Absent && !softly &&
+		!s.behind(ref.Key, tags, stamp), ctx.Err()
 }
 
 func (s *fakeStore) History(_ context.Context, ref freshet.Ref, tags []string) (freshet.History, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h := freshet.History{Stamp: s.stamp, Bans: s.bans.Covering(ref.Key, tags)}
+	h := freshet.History{Stamp: s.stamp, Bans: s.soft.Covering(ref.Key, tags)}
+	if s.defect != "tells soft bans as others" {
+		ban.Softened(h.Bans)
+	}
+	h.Bans = ban.Sorted(append(h.Bans, s.bans.Covering(ref.Key, tags)...))
 	switch s.defect {
 	case "forgets the oldest ban":
 		h.Bans = h.Bans[:max(0, len(h.Bans)-1)]
@@ -252,7 +277,8 @@ func (s *fakeStore) free(l *fakeLease, key string, tags []string) bool {
 	case "any invalidation takes leases":
 		return s.stamp.Version > l.stamp.Version
 	}
-	return s.covered(key, tags, l.stamp) != freshet.Absent
+	softly := s.softened(key, tags, l.stamp) != freshet.Absent && s.defect != "soft bans take no leases"
+	return s.covered(key, tags, l.stamp) != freshet.Absent || softly
 }
 
 // end needs mu.

@@ -11,7 +11,7 @@ func historyChecks() []check { return []check{{"history", checkHistory}} }
 
 // checkHistory: a store that tells the history of an entry names every invalidation
 // that covers it, in whichever process it was made, the newest first, and none that
-// does not.
+// does not. Soft ones do not take the place of others.
 func checkHistory(t testing.TB, h Harness) {
 	l := newLab(t, h)
 	if _, ok := l.a.(freshet.Historian); !ok {
@@ -23,8 +23,13 @@ func checkHistory(t testing.TB, h Harness) {
 		l.invalidate(l.a, aim.target)
 	}
 	for i, aim := range covering() {
-		v := l.invalidate([]freshet.Store{l.a, l.b}[i%2], aim.target)
-		want = slices.Insert(want, 0, freshet.Ban{Member: aim.target.Member(), Version: uint64(v)})
+		name := aim.target.Member()
+		for _, named := range []freshet.Ban{{Member: name}, {Member: "?" + name}} {
+			target := aim.target
+			target.Soft = named.Member != name
+			named.Version = uint64(l.invalidate([]freshet.Store{l.a, l.b}[i%2], target))
+			want = slices.Insert(want, 0, named)
+		}
 	}
 	for _, s := range []freshet.Store{l.a, l.b} {
 		got, err := s.(freshet.Historian).History(l.Context(), ref(subjectKey), subjectTags())

@@ -214,17 +214,21 @@ func checkHolderDies(t testing.TB, h Harness) {
 }
 
 // checkTakenOver: a load that began before an invalidation is not worth waiting
-// for, so whoever comes after the invalidation gets the lease.
+// for, so whoever comes after the invalidation gets the lease, be it a soft one.
 func checkTakenOver(t testing.TB, h Harness, aim aim) {
 	l := newLeaseLab(t, h)
 	if l == nil {
 		return
 	}
-	for _, r := range []freshet.Ref{ref(subjectKey), variant(subjectKey, "0a")} {
+	for i, r := range []freshet.Ref{ref(subjectKey), variant(subjectKey, "0a"), ref(subjectKey), variant(subjectKey, "0a")} {
+		target := aim.target
+		if i >= 2 {
+			target = target.Softly()
+		}
 		old := l.lease(l.a, r)
 		l.wantHeld(old, true, "a lease that nobody holds")
 		done := l.wait(l.Context(), l.lease(l.b, r))
-		l.invalidate(l.b, aim.target)
+		l.invalidate(l.b, target)
 		now := l.lease(l.b, r)
 		l.wantHeld(now, true, "the lease of a load that an invalidation has overtaken")
 		old.Release(l.Context(), true)

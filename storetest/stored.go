@@ -26,7 +26,8 @@ func storedChecks() []check {
 	return list
 }
 
-// samples returns entries that exercise each field, without Loaded and TTL.
+// samples returns entries that exercise each field, without Loaded and TTL. Their
+// times are whole microseconds.
 func samples() map[string]freshet.Entry {
 	var many []freshet.Field
 	for i := range 40 {
@@ -36,9 +37,12 @@ func samples() map[string]freshet.Entry {
 	return map[string]freshet.Entry{
 		"all fields": {
 			Identity: identity, Tags: []string{"org:1", "user:5"}, Status: 404, Body: `{"id":123}`,
+			Fresh: time.Minute + time.Microsecond, Age: 2 * time.Second, Took: 3 * time.Millisecond,
 			Header: []freshet.Field{{Name: "Content-Type", Value: "application/json"}, {Name: "Etag", Value: `"x"`}},
 		},
 		"empty body": {Status: 204},
+		"stale":      {Status: 200, Fresh: time.Second, Age: time.Minute},
+		"for ever":   {Status: 200, Fresh: 1 << 31 * time.Second},
 		"no status":  {Body: "a value of Load", Identity: identity},
 		"binary body": {
 			Status: 200, Body: "\x00\xff\xfe\r\n\x80" + strings.Repeat("\x00", 300) + "\xc3\x28",

@@ -83,9 +83,11 @@ func run(h http.Handler, r *http.Request, header http.Header, limit int64) (a ca
 }
 
 // again returns a copy of r to run a handler on: what the entry was loaded by, a
-// GET without conditions, whatever the client has sent, or a QUERY with its content.
+// GET of the whole without conditions, whatever the client has sent, or a QUERY with
+// its content.
 func again(ctx context.Context, r *http.Request) *http.Request {
-	r = rfc9111.Unconditional(r.Clone(ctx))
+	r = r.Clone(ctx)
+	rfc9111.Whole(r.Header)
 	if r.Method != pattern.Query {
 		r.Method, r.Body = http.MethodGet, http.NoBody
 	} else if r.GetBody != nil {

@@ -26,6 +26,9 @@ type Writer struct {
 	Sent http.Header
 	// Body is what has been held back.
 	Body []byte
+	// Judge, if it is set, is called once, when Status and Sent are. It may call
+	// Stream or Discard.
+	Judge func()
 
 	w      http.ResponseWriter
 	before func() // called once, right before anything reaches w
@@ -34,6 +37,7 @@ type Writer struct {
 	outer   http.Header // what stood in w's header when the handler began, see fromOuter
 	header  http.Header // what the handler sees
 	passing bool        // bytes go straight to w
+	dropped bool        // bytes go nowhere
 }
 
 // New returns a writer that holds back up to limit bytes of body for w. It calls
@@ -88,6 +92,9 @@ func (c *Writer) WriteHeader(status int) {
 		replace(c.w.Header(), c.outer)
 	default:
 		c.Status, c.Sent = status, canonical(c.header)
+		if c.Judge != nil {
+			c.Judge()
+		}
 		if status == http.StatusSwitchingProtocols {
 			c.pass()
 		}
@@ -102,6 +109,9 @@ func (c *Writer) WriteString(s string) (int, error) { return write(c, s) }
 
 func write[T string | []byte](c *Writer, p T) (int, error) {
 	c.Settle()
+	if c.dropped {
+		return len(p), nil
+	}
 	if !c.passing {
 		if !rfc9111.BodyAllowed(c.Status) {
 			return 0, http.ErrBodyNotAllowed
@@ -121,6 +131,9 @@ func write[T string | []byte](c *Writer, p T) (int, error) {
 // FlushError implements what http.ResponseController looks for.
 func (c *Writer) FlushError() error {
 	c.Settle()
+	if c.dropped {
+		return nil
+	}
 	c.pass()
 	return http.NewResponseController(c.w).Flush()
 }
@@ -133,6 +146,9 @@ func (c *Writer) Flush() {
 
 // Hijack implements http.Hijacker.
 func (c *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if c.dropped {
+		return nil, nil, http.ErrNotSupported
+	}
 	conn, rw, err := http.NewResponseController(c.w).Hijack()
 	if err == nil && !c.passing {
 		c.before()
@@ -143,7 +159,7 @@ func (c *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // pass sends what is held back, and everything that comes later, straight to w.
 func (c *Writer) pass() {
-	if c.passing {
+	if c.passing || c.dropped {
 		return
 	}
 	c.before()
@@ -169,23 +185,46 @@ func (c *Writer) Settle() {
 // returned: all trailers are known then.
 func (c *Writer) Finish() {
 	c.Settle()
+	if c.dropped {
+		return
+	}
 	c.pass()
 	// Of what is set once the header has gone, net/http sends the trailers.
 	maps.Copy(c.w.Header(), c.header)
 }
 
 // FinishFor is Finish for a read: the answer is 304 when r says that the client
-// has what is held back.
+// has what is held back, and the part that r asks for.
 func (c *Writer) FinishFor(r *http.Request) {
-	if !c.Whole() || c.Status != http.StatusOK || !rfc9111.NotModified(r, c.Sent.Get("Etag"), c.Sent.Get("Last-Modified")) {
+	if !c.Whole() || !c.unmodified(r) && !c.partly(r) {
 		c.Finish()
-		return
+	}
+}
+
+// Stream sends the answer to r as it comes: nobody is going to keep it. It is 304
+// when r says that the client has it. Judge calls it.
+func (c *Writer) Stream(r *http.Request) {
+	if !c.unmodified(r) {
+		c.pass()
+	}
+}
+
+// unmodified answers r with 304 if the client has the answer already, and reports
+// whether it has.
+func (c *Writer) unmodified(r *http.Request) bool {
+	if c.Status != http.StatusOK || !rfc9111.NotModified(r, c.Sent) {
+		return false
 	}
 	c.before()
-	c.passing = true
+	c.passing, c.dropped = true, true
 	replace(c.w.Header(), c.Sent)
 	rfc9111.WriteNotModified(c.w)
+	return true
 }
+
+// Discard drops the answer, of which nothing has been sent, with all that is still
+// to come: something else is to be sent.
+func (c *Writer) Discard() { c.dropped, c.Body = true, nil }
 
 // declared returns the Content-Length that the handler promised.
 func (c *Writer) declared() (int64, bool) {
@@ -199,12 +238,15 @@ func (c *Writer) declared() (int64, bool) {
 
 // Whole reports whether all of the answer is held back here.
 func (c *Writer) Whole() bool {
-	if c.passing || c.Sent == nil {
+	if c.passing || c.dropped || c.Sent == nil {
 		return false
 	}
 	declared, known := c.declared()
 	return !known || declared == int64(len(c.Body))
 }
+
+// Dropped reports whether something else is to be sent: see Discard.
+func (c *Writer) Dropped() bool { return c.dropped && !c.passing }
 
 // Passing reports whether the answer has begun to go out.
 func (c *Writer) Passing() bool { return c.passing }

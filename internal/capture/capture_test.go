@@ -80,45 +80,57 @@ func TestUnsupported(t *testing.T) {
 }
 
 func TestUnfit(t *testing.T) {
-	tests := []struct {
-		name    string
+	for name, tt := range map[string]struct {
 		handler func(*Writer)
 		want    string
 	}{
-		{"fit", func(c *Writer) { c.Header().Set("Vary", "Accept") }, ""},
-		{"from in front", func(*Writer) {}, ""},
-		{"streamed", func(c *Writer) { c.Flush() }, "incomplete"},
-		{"short", func(c *Writer) { c.Header().Set("Content-Length", "1") }, "incomplete"},
-		{"cookie added", func(c *Writer) { c.Header().Add("Set-Cookie", "b=2") }, "set-cookie"},
-		{"trailer", func(c *Writer) { c.Header().Set("Trailer", "X") }, "trailer"},
-		{"private", func(c *Writer) { c.Header().Set("Cache-Control", "private") }, "cache-control"},
-		{"covered vary added", func(c *Writer) { c.Header().Add("Vary", "Accept") }, ""},
-		{"vary added", func(c *Writer) { c.Header().Add("Vary", "Origin") }, "vary"},
-		{"vary as in front", func(c *Writer) { c.Header().Set("Vary", "Origin") }, "vary"},
-		{"vary overwritten in place", func(c *Writer) { c.Header()["Vary"][0] = "Cookie" }, "vary"},
-		{"cookie as in front", func(c *Writer) { c.Header().Set("Set-Cookie", "a=1") }, "set-cookie"},
-		{"lower-case cookie", func(c *Writer) { c.Header()["set-cookie"] = []string{"b=2"} }, "set-cookie"},
-		{"lower-case private", func(c *Writer) { c.Header()["cache-control"] = []string{"private"} }, "cache-control"},
-		{"lower-case vary", func(c *Writer) { c.Header()["vary"] = []string{"Origin"} }, "vary"},
+		"fit":      {func(*Writer) {}, ""},
+		"streamed": {func(c *Writer) { c.Flush() }, "incomplete"},
+		"short":    {func(c *Writer) { c.Header().Set("Content-Length", "1") }, "incomplete"},
+		"dropped":  {func(c *Writer) { c.Settle(); c.Discard() }, "incomplete"},
+		"trailer":  {func(c *Writer) { c.Header().Set("Trailer", "X") }, "trailer"},
+	} {
+		c, _ := newWriter(httptest.NewRecorder(), 10)
+		tt.handler(c)
+		c.Settle()
+		if got := c.Unfit(); got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
 	}
-	for _, tt := range tests {
+}
+
+// Of what middleware in front has set for its own purposes, Own has nothing; of what
+// the handler has set it has all, though it be the same.
+func TestOwn(t *testing.T) {
+	none := http.Header{"Cache-Control": {"private"}}
+	with := func(name, value string) http.Header {
+		h := none.Clone()
+		h[name] = append(h[name], value)
+		return h
+	}
+	for name, tt := range map[string]struct {
+		handler func(*Writer)
+		want    http.Header
+	}{
+		"from in front":       {func(*Writer) {}, none},
+		"cookie added":        {func(c *Writer) { c.Header().Add("Set-Cookie", "b=2") }, with("Set-Cookie", "b=2")},
+		"cookie as in front":  {func(c *Writer) { c.Header().Set("Set-Cookie", "a=1") }, with("Set-Cookie", "a=1")},
+		"lower-case cookie":   {func(c *Writer) { c.Header()["set-cookie"] = []string{"b=2"} }, with("Set-Cookie", "b=2")},
+		"lower-case no-store": {func(c *Writer) { c.Header()["cache-control"] = []string{"no-store"} }, with("Cache-Control", "no-store")},
+		"vary added":          {func(c *Writer) { c.Header().Add("Vary", "Accept") }, with("Vary", "Accept")},
+		"vary as in front":    {func(c *Writer) { c.Header().Set("Vary", "Origin") }, with("Vary", "Origin")},
+		"vary in place":       {func(c *Writer) { c.Header()["Vary"][0] = "Cookie" }, with("Vary", "Cookie")},
+	} {
 		w := httptest.NewRecorder()
 		w.Header().Set("Set-Cookie", "a=1")
 		w.Header().Set("Vary", "Origin")
+		w.Header().Set("Cache-Control", "private")
 		c, _ := newWriter(w, 10)
 		tt.handler(c)
 		c.Settle()
-		if got := c.Unfit([]string{"Accept"}); got != tt.want {
-			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		if diff := cmp.Diff(tt.want, c.Own()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
-	}
-	// What middleware in front declares private is so.
-	w := httptest.NewRecorder()
-	w.Header().Set("Cache-Control", "private")
-	c, _ := newWriter(w, 10)
-	c.Settle()
-	if got := c.Unfit(nil); got != "cache-control" {
-		t.Errorf("private from in front: %q", got)
 	}
 }
 
@@ -168,23 +180,34 @@ func TestComplete(t *testing.T) {
 }
 
 func TestFinishFor(t *testing.T) {
+	same, part := http.Header{"If-None-Match": {`"a"`}}, http.Header{"Range": {"bytes=1-2"}}
 	for name, tt := range map[string]struct {
 		handler func(*Writer)
+		header  http.Header
 		want    int
+		body    string
 	}{
-		"same":      {func(*Writer) {}, 304},
-		"streamed":  {func(c *Writer) { c.Flush() }, 200},
-		"not a 200": {func(c *Writer) { c.WriteHeader(404) }, 404},
-		"another":   {func(c *Writer) { c.Header().Set("Etag", `"b"`) }, 200},
+		"same":                  {func(*Writer) {}, same, 304, ""},
+		"streamed":              {func(c *Writer) { c.Flush() }, same, 200, "0123"},
+		"not a 200":             {func(c *Writer) { c.WriteHeader(404) }, same, 404, "0123"},
+		"another":               {func(c *Writer) { c.Header().Set("Etag", `"b"`) }, same, 200, "0123"},
+		"part":                  {func(*Writer) {}, part, 206, "12"},
+		"part, streamed":        {func(c *Writer) { c.Flush() }, part, 200, "0123"},
+		"part, not a 200":       {func(c *Writer) { c.WriteHeader(404) }, part, 404, "0123"},
+		"part, the handler's":   {func(c *Writer) { c.WriteHeader(206) }, part, 206, "0123"},
+		"part, done by none":    {func(c *Writer) { c.Header().Set("Accept-Ranges", "none") }, part, 200, "0123"},
+		"part, no type":         {func(c *Writer) { c.Header().Del("Content-Type") }, part, 200, "0123"},
+		"part that is not here": {func(*Writer) {}, http.Header{"Range": {"bytes=9-"}}, 416, ""},
 	} {
 		w := httptest.NewRecorder()
 		c, calls := newWriter(w, 10)
 		c.Header().Set("Etag", `"a"`)
+		c.Header().Set("Content-Type", "text/plain")
 		tt.handler(c)
-		c.Settle()
-		c.FinishFor(&http.Request{Header: http.Header{"If-None-Match": {`"a"`}}})
-		if w.Code != tt.want || *calls != 1 {
-			t.Errorf("%s: status %d, want %d; %d calls", name, w.Code, tt.want, *calls)
+		_, _ = io.WriteString(c, "0123")
+		c.FinishFor(&http.Request{Method: http.MethodGet, Header: tt.header})
+		if w.Code != tt.want || w.Body.String() != tt.body || *calls != 1 {
+			t.Errorf("%s: status %d, want %d, %q; %d calls", name, w.Code, tt.want, w.Body, *calls)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package capture
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -13,23 +14,30 @@ import (
 	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
 
-// Unfit says what in the answer forbids to store it for others; it is empty when
-// nothing does. vary are the request headers whose values the cache tells apart.
-func (c *Writer) Unfit(vary []string) string {
+// Unfit says what in the way the answer is made forbids to store it for others; it is
+// empty when nothing does. What its header says of that is not for here.
+func (c *Writer) Unfit() string {
 	switch {
 	case !c.Whole():
 		return "incomplete"
-	case len(c.own("Set-Cookie")) > 0:
-		return "set-cookie"
 	case c.trailers():
 		return "trailer"
-	case rfc9111.Forbids(c.Sent["Cache-Control"]):
-		return "cache-control"
-	case !rfc9111.VaryCovered(c.own("Vary"), vary):
-		// What middleware in front adds, compression say, it adds to hits too.
-		return "vary"
 	}
 	return ""
+}
+
+// Own returns the header as far as it speaks of the handler's answer: what middleware
+// in front says of compression or of its own cookies, it says on hits too.
+func (c *Writer) Own() http.Header {
+	h := maps.Clone(c.Sent)
+	for _, name := range [...]string{"Set-Cookie", "Vary"} {
+		if own := c.own(name); len(own) > 0 {
+			h[name] = own
+		} else {
+			delete(h, name)
+		}
+	}
+	return h
 }
 
 // trailers reports whether fields are to follow the body. Those with the prefix
@@ -92,9 +100,27 @@ func (c *Writer) Complete(now time.Time) {
 	delete(h, "Transfer-Encoding")
 	h["Content-Length"] = []string{strconv.Itoa(len(c.Body))}
 	if _, set := h["Etag"]; !set && c.Status == http.StatusOK {
-		sum := sha256.Sum256(c.Body)
-		h["Etag"] = []string{`"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`}
+		h["Etag"] = []string{tag(c.Body)}
 	}
+}
+
+// tag returns the validator that Complete gives an answer without one.
+func tag(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+}
+
+// Validators returns what a stored answer can be revalidated by (RFC 9111, section
+// 4.3.1): its own, empty where it has none. Of the one that Complete has added the
+// handler knows nothing.
+func (a *Answer) Validators() (etag, modified string) {
+	if lines := rfc9111.Lines(a.Header, "Etag"); len(lines) == 1 && lines[0] != tag([]byte(a.Body)) {
+		etag = lines[0]
+	}
+	if lines := rfc9111.Lines(a.Header, "Last-Modified"); len(lines) == 1 {
+		modified = lines[0]
+	}
+	return etag, modified
 }
 
 // Field is one line of a stored header. The name may begin with a mark, which no
@@ -109,14 +135,15 @@ const (
 )
 
 // Fields returns the header as it is stored: without what belongs to the
-// connection, and without the lines that stood there before the handler began.
+// connection or is for the first client only (RFC 9111, section 3.1), and without
+// the lines that stood there before the handler began.
 // It is sorted by name; lines of one name keep their order. Names that net/http
 // would not send are left out.
 func (c *Writer) Fields() []Field {
-	hopByHop := rfc9111.HopByHop(c.Sent)
+	unstored := rfc9111.Unstored(c.Sent)
 	kept := make([]Field, 0, len(c.Sent))
 	for name, lines := range c.Sent {
-		if hopByHop(name) || !rfc9111.Token(name) {
+		if unstored(name) || !rfc9111.Token(name) {
 			continue
 		}
 		own, stored := c.own(name), name
@@ -130,7 +157,7 @@ func (c *Writer) Fields() []Field {
 		}
 	}
 	for name := range c.outer {
-		if len(c.Sent[name]) == 0 && !hopByHop(name) {
+		if len(c.Sent[name]) == 0 && !unstored(name) {
 			kept = append(kept, Field{Name: string(removed) + name})
 		}
 	}
@@ -171,4 +198,21 @@ func restoreMarked(h http.Header, marked string, lines []string) {
 	}
 	// A new array: the one in place may be somebody else's.
 	h[name] = slices.Concat(h[name], lines)
+}
+
+// Recode makes the answer, which is held back whole, another form of itself: with the
+// body, and with the fields of the stored header that differ between the forms.
+func (c *Writer) Recode(header []Field, body string) {
+	h := c.outer.Clone()
+	if h == nil {
+		h = make(http.Header)
+	}
+	Restore(h, header)
+	for _, name := range [...]string{"Accept-Ranges", "Content-Encoding", "Content-Length", "Etag", "Vary"} {
+		delete(c.Sent, name)
+		if lines := h[name]; lines != nil {
+			c.Sent[name] = lines
+		}
+	}
+	c.Body = []byte(body)
 }

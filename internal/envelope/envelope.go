@@ -24,15 +24,18 @@ const (
 const PeekSize = 512
 
 const (
-	magic           = "\xf7fr\x01" // with the format number
+	magic           = "\xf7fr\x02" // with the format number
 	checksumOffset  = 4
 	coveredOffset   = IncarnationOffset // what the checksum covers begins here
 	identityOffset  = 32
 	loadedOffset    = 64
 	ttlOffset       = 72
-	statusOffset    = 80
-	flagsOffset     = 82
-	tagsOffset      = 83
+	freshOffset     = 80
+	ageOffset       = 88
+	tookOffset      = 96
+	statusOffset    = 104
+	flagsOffset     = 106
+	tagsOffset      = 107
 	compressed      = 1 << 0 // in flags
 	maxStatus       = 999
 	maxParts        = 1 << 16               // tags, and fields of a header
@@ -58,7 +61,8 @@ type Record struct {
 	Identity             [32]byte
 	Incarnation, Version uint64 // of the stamp it was loaded under
 	Loaded               int64  // microseconds of Unix time
-	TTL                  int64  // microseconds
+	TTL                  int64  // microseconds, as the next three
+	Fresh, Age, Took     int64  // freshness lifetime, age when Loaded, time of the load
 	Tags                 []string
 	Status               int     // 0 to 999
 	Header               []Field // in the order they are written
@@ -131,7 +135,9 @@ func appendFixed(dst []byte, r *Record) []byte {
 	b = binary.BigEndian.AppendUint64(b, r.Version)
 	b = append(b, r.Identity[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.Loaded))
-	b = binary.BigEndian.AppendUint64(b, uint64(r.TTL))
+	for _, micros := range [...]int64{r.TTL, r.Fresh, r.Age, r.Took} {
+		b = binary.BigEndian.AppendUint64(b, uint64(micros))
+	}
 	b = binary.BigEndian.AppendUint16(b, uint16(r.Status))
 	return append(b, 0) // flags
 }
@@ -159,6 +165,9 @@ func Decode(s string) (Record, error) {
 		Identity:    [32]byte(view(s[identityOffset:loadedOffset])),
 		Loaded:      int64(uint64At(s, loadedOffset)),
 		TTL:         int64(uint64At(s, ttlOffset)),
+		Fresh:       int64(uint64At(s, freshOffset)),
+		Age:         int64(uint64At(s, ageOffset)),
+		Took:        int64(uint64At(s, tookOffset)),
 		Status:      int(s[statusOffset])<<8 | int(s[statusOffset+1]),
 	}
 	p := parser{rest: s[tagsOffset:]}

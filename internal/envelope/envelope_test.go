@@ -30,6 +30,9 @@ func sample(size int) *Record {
 		Version:     1_700_000_000_000_001,
 		Loaded:      1_700_000_000_123_456,
 		TTL:         3_600_000_000,
+		Fresh:       60_000_000,
+		Age:         5_000_000,
+		Took:        123_456,
 		Tags:        []string{"org:1", "user:7"},
 		Status:      200,
 		Header: []Field{
@@ -73,7 +76,7 @@ func TestRoundTrip(t *testing.T) {
 		{"large and compressed", text(100_000)},
 		{"smallest that is compressed", text(compressFrom)},
 		{"largest that is not", text(compressFrom - 1)},
-		{"extremes", &Record{Incarnation: 1<<64 - 1, Version: 1<<64 - 1, Loaded: -1 << 63, TTL: 1<<63 - 1, Status: 999}},
+		{"extremes", &Record{Incarnation: 1<<64 - 1, Version: 1<<64 - 1, Loaded: -1 << 63, TTL: 1<<63 - 1, Fresh: 1<<63 - 1, Age: -1 << 63, Took: -1, Status: 999}},
 		{"empty parts", &Record{Tags: []string{"", ""}, Header: []Field{{}, {"a", ""}}, Body: "\x00"}},
 		{"long parts", &Record{Tags: []string{strings.Repeat("t", maxPart)}, Header: []Field{{"a", strings.Repeat("v", maxPart)}}}},
 		{"many parts", &Record{Tags: make([]string, maxParts), Header: make([]Field, maxParts)}},
@@ -245,6 +248,19 @@ func TestGroup(t *testing.T) {
 	}
 	if Group("x") != 0 || Group(string(b[1:])) != 0 {
 		t.Error("a group where there is none")
+	}
+}
+
+// TestOtherFormat: the form before this one has the same fixed offsets up to the TTL,
+// and would be misread after it.
+func TestOtherFormat(t *testing.T) {
+	b := []byte(encode(t, sample(100)))
+	b[len(magic)-1] = 1
+	if _, err := Decode(string(b)); !errors.Is(err, ErrUnreadable) {
+		t.Errorf("an entry of format 1: %v", err)
+	}
+	if _, _, _, ok := Peek(string(b)); ok {
+		t.Error("tags are read from an entry of format 1")
 	}
 }
 

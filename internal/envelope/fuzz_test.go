@@ -46,11 +46,11 @@ func try(t *testing.T, s string) {
 }
 
 func FuzzRoundTrip(f *testing.F) {
-	f.Add(uint64(1), uint64(2), int64(3), int64(4), 200, "org:1,user:7", "A\nb\nC\n", "body", 1000)
-	f.Fuzz(func(t *testing.T, incarnation, version uint64, loaded, ttl int64, status int, tags, header, body string, times int) {
+	f.Add(uint64(1), uint64(2), int64(3), int64(4), int64(5), int64(6), int64(7), 200, "org:1,user:7", "A\nb\nC\n", "body", 1000)
+	f.Fuzz(func(t *testing.T, incarnation, version uint64, loaded, ttl, fresh, age, took int64, status int, tags, header, body string, times int) {
 		r := Record{
 			Identity: [32]byte{1}, Incarnation: incarnation, Version: version,
-			Loaded: loaded, TTL: ttl, Status: int(uint(status) % 1000),
+			Loaded: loaded, TTL: ttl, Fresh: fresh, Age: age, Took: took, Status: int(uint(status) % 1000),
 			Tags: strings.Split(tags, ","),
 			Body: strings.Repeat(body, 1+int(uint(times)%1000)),
 		}

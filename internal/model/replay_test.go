@@ -32,6 +32,7 @@ type replay struct {
 	intents [maxActors]freshet.Intent
 	stamps  [maxActors]freshet.Stamp
 	lost    bool   // something has been lost: the store may miss where the model need not
+	soft    bool   // something has been softly invalidated
 	real    string // the incarnation of the store
 	begun   uint8  // that of the model
 	server  *redistest.Server
@@ -80,13 +81,17 @@ func (r *replay) at(i int) (freshet.Store, freshet.Ref) {
 }
 
 // lookup is a look-up. What the model may hit the store has to hit, unless
-// something was lost, and the other way round in any case.
+// something was lost, and the other way round in any case. An entry that is marked as
+// softly invalidated is what the model misses.
 func (r *replay) lookup(t *rapid.T) {
 	i := rapid.IntRange(0, maxActors-1).Draw(t, "reader")
 	store, ref := r.at(i)
 	var found freshet.Found
 	r.try(t, "Lookup", func() (err error) { found, err = store.Lookup(context.Background(), ref); return })
 	r.s.data++
+	if found.Reason != freshet.Absent {
+		found.Entry = nil
+	}
 	want, hit := r.look(i)
 	switch {
 	case found.Entry == nil && hit && !r.lost:
@@ -131,9 +136,10 @@ func (r *replay) fill(t *rapid.T) {
 		outcome, err = store.Fill(context.Background(), ref, r.stamps[i], e)
 		return
 	})
-	now, want := r.s, false
+	now, want, marked := r.s, false, r.marked(i)
 	r.reads.fill(now, i, func(did step, next state) { r.s, want = next, did.does == fills })
 	switch {
+	case marked:
 	case outcome == freshet.Stored && !want:
 		t.Fatalf("Fill of %s with %s: stored; the model refuses it", ref.Key, e.Body)
 	case outcome == freshet.Stored:
@@ -141,6 +147,14 @@ func (r *replay) fill(t *rapid.T) {
 	case want && !r.lost && outcome != freshet.Fenced:
 		t.Fatalf("Fill of %s with %s: %v; the model stores it", ref.Key, e.Body, outcome)
 	}
+}
+
+// marked reports whether what reader i has loaded would be stored under a soft ban. The
+// model stores it where it has not heard of the ban, and the store in any case: either
+// way the look-ups that follow miss.
+func (r *replay) marked(i int) bool {
+	a, bans := r.s.actor[i], r.s.redis.tagBans
+	return r.soft && a.incarnation == r.s.redis.control.incarnation && a.stamp < max(bans.tag, bans.all)
 }
 
 func (r *replay) valid(t *rapid.T) {
@@ -164,12 +178,17 @@ func (r *replay) valid(t *rapid.T) {
 	}
 }
 
+// invalidate is an invalidation. That of the tag, or of everything, may be soft: to the
+// model it is the same.
 func (r *replay) invalidate(t *rapid.T) {
 	n := rapid.IntRange(0, len(targets)).Draw(t, "target")
 	store := r.stores[rapid.IntRange(0, maxProcesses-1).Draw(t, "process")]
+	drop := []freshet.Target{append(targets[:], freshet.All())[n]}
+	drop[0].Soft = drop[0].Kind != freshet.TargetKey && rapid.Bool().Draw(t, "soft")
+	r.soft = r.soft || drop[0].Soft
 	if n == len(targets) {
 		r.try(t, "Invalidate", func() error {
-			_, err := store.Invalidate(context.Background(), []freshet.Target{freshet.All()})
+			_, err := store.Invalidate(context.Background(), drop)
 			return err
 		})
 		r.writes.clear(&r.s)
@@ -177,11 +196,11 @@ func (r *replay) invalidate(t *rapid.T) {
 	}
 	r.try(t, "Invalidate", func() (err error) {
 		if r.intents[n] != nil {
-			_, err = r.intents[n].Invalidate(context.Background(), targets[n:n+1])
+			_, err = r.intents[n].Invalidate(context.Background(), drop)
 			r.intents[n] = nil // on an error, too: the record is left to fall due
 			return err
 		}
-		_, err = store.Invalidate(context.Background(), targets[n:n+1])
+		_, err = store.Invalidate(context.Background(), drop)
 		return err
 	})
 	r.writes.invalidate(&r.s, n, false)
@@ -452,6 +471,17 @@ func (s deaf) Invalidate(ctx context.Context, targets []freshet.Target) (freshet
 	return s.Store.Invalidate(ctx, targets)
 }
 
+// unmarked is a store with a guard removed: it does not say what is softly banned.
+type unmarked struct{ freshet.Store }
+
+func (s unmarked) Lookup(ctx context.Context, ref freshet.Ref) (freshet.Found, error) {
+	found, err := s.Store.Lookup(ctx, ref)
+	if found.Entry != nil {
+		found.Reason = freshet.Absent
+	}
+	return found, err
+}
+
 // expectant is a test that is expected to fail.
 type expectant struct {
 	*testing.T
@@ -475,6 +505,7 @@ func TestReplayControls(t *testing.T) {
 	for name, breaks := range map[string]func(freshet.Store) freshet.Store{
 		"restamped": func(s freshet.Store) freshet.Store { return restamped{s} },
 		"deaf":      func(s freshet.Store) freshet.Store { return deaf{s} },
+		"unmarked":  func(s freshet.Store) freshet.Store { return unmarked{s} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := &expectant{T: t}

@@ -3,6 +3,7 @@ package rfc9111
 import (
 	"math"
 	"net/textproto"
+	"slices"
 	"strings"
 	"time"
 )
@@ -120,8 +121,15 @@ func (d *Directives) line(line string) {
 		}
 		s.space()
 		clean = clean && (s.done() || s.peek() == ',')
-		d.add(strings.ToLower(name), arg, has, clean)
+		d.add(lower(name), arg, has, clean)
 	}
+}
+
+// member takes in one member of a targeted field, whose type has to be that of the
+// directive (RFC 9213, section 2.1).
+func (d *Directives) member(name string, value item) {
+	has, number := value.kind != trueItem, directiveNames[name] >= MaxAge
+	d.add(name, value.text, has, !has || value.kind == integerItem && number || value.kind == stringItem && !number)
 }
 
 // add takes in one directive; clean says that it was well-formed.
@@ -133,7 +141,10 @@ func (d *Directives) add(name, arg string, has, clean bool) {
 		d.number(x, arg, has, clean)
 	case x == NoCache || x == Private:
 		d.qualify(x, arg, has, clean)
-	case x == Public || x == Immutable || x == MustUnderstand:
+	case x == Immutable:
+		// Arguments of it have no meaning (RFC 8246, section 2).
+		d.set[x] = d.set[x] || clean
+	case x == Public || x == MustUnderstand:
 		d.set[x] = d.set[x] || clean && !has
 	default:
 		d.set[x] = true
@@ -167,7 +178,7 @@ func (d *Directives) number(x Directive, arg string, has, clean bool) {
 // quoted one (section 5.2); a list that is none speaks of the whole answer.
 func (d *Directives) qualify(x Directive, arg string, has, clean bool) {
 	names, ok := fieldNames(arg)
-	if !has || !clean || !ok {
+	if !has || !clean || !ok || slices.ContainsFunc(names, indispensable) {
 		d.set[x] = true
 		return
 	}
@@ -175,6 +186,12 @@ func (d *Directives) qualify(x Directive, arg string, has, clean bool) {
 		d.named = make(map[Directive][]string)
 	}
 	d.named[x] = append(d.named[x], names...)
+}
+
+// indispensable reports whether an answer without the field could not be reused in the
+// right way.
+func indispensable(name string) bool {
+	return name == "Cache-Control" || name == "Vary" || name == "Content-Encoding"
 }
 
 // fieldNames reads a list of at least one field name.

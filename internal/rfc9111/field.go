@@ -36,6 +36,18 @@ func Header(stored []Field) http.Header {
 	return h
 }
 
+// storedDirectives is AnswerDirectives for a stored header.
+func storedDirectives(stored []Field) Directives {
+	h := make(http.Header, len(targetList)+1)
+	for _, name := range append(targetList[:], "Cache-Control") {
+		if lines := Lines(stored, name); lines != nil {
+			h[name] = lines
+		}
+	}
+	d, _ := AnswerDirectives(h)
+	return d
+}
+
 // Unstored returns a test for the fields of an answer's header that are not stored
 // (RFC 9111, section 3.1): those of the connection, those for proxies, and those that
 // a no-cache or private directive names, which only the first client may see.

@@ -9,30 +9,30 @@ import (
 )
 
 // Selects reports whether a 304 with these fields speaks of the stored answer, whose
-// validators were the ones sent (RFC 9111, section 4.3.4): it has no other validator. One
-// without any is about the only answer that was asked about.
+// validators, and no others, had been sent (RFC 9111, section 4.3.4). Its entity tag
+// decides, or else its date. One without either can only mean what it was asked about.
 func Selects(stored, update []Field) bool {
-	return agrees(stored, update, "Etag") && agrees(stored, update, "Last-Modified")
+	if Lines(update, "Etag") != nil {
+		return agrees(stored, update, "Etag")
+	}
+	return agrees(stored, update, "Last-Modified")
 }
 
 // agrees reports whether the field is the same in both, or not in the update. Of entity
 // tags the weak comparison counts unless the update's is strong.
 func agrees(stored, update []Field, name string) bool {
-	theirs := Lines(update, name)
-	if len(theirs) == 0 {
-		return true
-	}
-	ours := Lines(stored, name)
+	ours, theirs := Lines(stored, name), Lines(update, name)
 	if name == "Etag" && len(ours) == 1 && len(theirs) == 1 && strings.HasPrefix(theirs[0], "W/") {
 		return strings.TrimPrefix(ours[0], "W/") == strings.TrimPrefix(theirs[0], "W/")
 	}
-	return slices.Equal(ours, theirs)
+	return len(theirs) == 0 || slices.Equal(ours, theirs)
 }
 
 // Freshen returns the stored header as a 304, or the answer to a HEAD request, which was
 // received then updates it (section 3.2): each field of the update replaces the stored
-// one, but for those that describe the bytes of the stored body. Date and Age are always
-// the update's, as it is from then on that the answer counts as checked.
+// one, but for those that describe the bytes of the stored body, and those that may not be
+// stored. Date and Age are always the update's, as it is from then on that the answer
+// counts as checked.
 func Freshen(stored, update []Field, received time.Time) []Field {
 	drop := map[string]bool{"Age": true, "Date": true}
 	var kept []Field
@@ -50,6 +50,8 @@ func Freshen(stored, update []Field, received time.Time) []Field {
 			kept = append(kept, f)
 		}
 	}
+	unstored := Unstored(Header(kept))
+	kept = slices.DeleteFunc(kept, func(f Field) bool { return unstored(bare(f.Name)) })
 	slices.SortStableFunc(kept, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
 	return kept
 }
@@ -67,7 +69,7 @@ func describesBody(name string) bool {
 // HeadFreshens reports whether the answer to a HEAD request speaks of the stored one, and
 // so updates it; the stored one has to be taken as stale otherwise (section 4.3.5).
 func HeadFreshens(stored, head []Field) bool {
-	if !Selects(stored, head) {
+	if !agrees(stored, head, "Etag") || !agrees(stored, head, "Last-Modified") {
 		return false
 	}
 	size, ok := length(head)

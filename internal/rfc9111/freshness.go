@@ -48,7 +48,7 @@ type Storage struct {
 	// stale.
 	Keep time.Duration
 	// Shareable says that the answer may be reused for others though the request had
-	// credentials: see [Shareable].
+	// credentials: see [Policy.Shareable].
 	Shareable bool
 }
 
@@ -65,12 +65,12 @@ func AnswerDirectives(h http.Header) (d Directives, targeted bool) {
 		if len(lines) == 0 {
 			continue
 		}
-		d, any := Directives{}, false
-		ok := dictionary(lines, func(key string, value item) {
-			any = true
-			d.add(key, value.text, value.kind != trueItem, value.kind != otherItem)
+		d, found := Directives{}, false
+		ok := dictionary(lines, func(name string, value item) {
+			found = true
+			d.member(name, value)
 		})
-		if ok && any {
+		if ok && found {
 			return d, true
 		}
 	}
@@ -81,11 +81,19 @@ func AnswerDirectives(h http.Header) (d Directives, targeted bool) {
 // no Cache-Control, as HTTP/1.0 clients mean it (section 5.4).
 func RequestDirectives(r *http.Request) Directives {
 	if lines := r.Header["Cache-Control"]; lines != nil {
-		return Parse(lines)
+		return parseRequest(lines)
 	}
-	pragma := Parse(r.Header["Pragma"])
+	pragma := parseRequest(r.Header["Pragma"])
 	var d Directives
-	d.set[NoCache] = pragma.set[NoCache] || pragma.named[NoCache] != nil
+	d.set[NoCache] = pragma.set[NoCache]
+	return d
+}
+
+// parseRequest is Parse for a request, where no-cache has no argument: it counts with one,
+// too.
+func parseRequest(lines []string) Directives {
+	d := Parse(lines)
+	d.set[NoCache] = d.set[NoCache] || d.named[NoCache] != nil
 	return d
 }
 
@@ -105,7 +113,7 @@ var understood = map[int]bool{
 func (p *Policy) Storage(r *http.Request, status int, h http.Header, requested, received time.Time) Storage {
 	d, targeted := AnswerDirectives(h)
 	own, explicit := ownLifetime(&d, targeted, h, received)
-	s := Storage{Age: initialAge(h, requested, received), Shareable: Shareable(r, &d)}
+	s := Storage{Age: initialAge(h, requested, received), Shareable: p.Shareable(r, &d)}
 	if s.Why = p.refusal(r, status, h, &d); s.Why != "" {
 		return s
 	}
@@ -183,7 +191,7 @@ func (p *Policy) jittered(status int) time.Duration {
 	if p.Jitter > 0 {
 		ttl -= time.Duration(float64(ttl) * p.Jitter * rand.Float64())
 	}
-	return ttl
+	return min(ttl, MaxSeconds)
 }
 
 // ownLifetime returns the freshness lifetime that the answer gives itself (section
@@ -241,18 +249,19 @@ func date(h http.Header, received time.Time) time.Time {
 func initialAge(h http.Header, requested, received time.Time) time.Duration {
 	apparent := max(0, received.Truncate(time.Second).Sub(date(h, received)))
 	corrected := ageValue(h["Age"]) + max(0, received.Sub(requested))
-	return max(apparent, corrected)
+	return min(max(apparent, corrected), MaxSeconds)
 }
 
 // ageValue reads an Age field: of a list the first member counts, and what is no number
 // is disregarded (section 5.1).
 func ageValue(lines []string) time.Duration {
-	if len(lines) == 0 {
-		return 0
+	for member := range strings.SplitSeq(strings.Join(lines, ","), ",") {
+		if member = strings.Trim(member, " \t"); member != "" {
+			age, _ := seconds(member)
+			return age
+		}
 	}
-	first, _, _ := strings.Cut(lines[0], ",")
-	age, _ := seconds(strings.Trim(first, " \t"))
-	return age
+	return 0
 }
 
 // keep returns how long a store has use for an answer.
@@ -280,7 +289,7 @@ func window(d *Directives, x Directive, rule time.Duration) time.Duration {
 	if n, ok := d.Seconds(x); ok {
 		return n
 	}
-	return rule
+	return min(rule, MaxSeconds)
 }
 
 // noStale reports whether an answer forbids to serve it stale (section 4.2.4).
@@ -289,10 +298,10 @@ func noStale(d *Directives) bool {
 }
 
 // Shareable reports whether an answer that says d may be reused for others though the
-// request r for it has credentials. For Authorization that takes public, s-maxage or
-// must-revalidate (section 3.5); of these must-revalidate alone says nothing of who may
-// see it, so that it is not enough here. Cookies are taken as credentials, too, as the
-// RFC does not: public or s-maxage frees from both.
-func Shareable(r *http.Request, d *Directives) bool {
-	return !Credentials(r) || d.Has(Public) || d.Has(SMaxAge)
+// request r for it has credentials (section 3.5): it is public, or has s-maxage, unless
+// the rule overrides that. For Authorization must-revalidate will do, too. Cookies are
+// taken as credentials like it, as the RFC does not; of these must-revalidate says nothing.
+func (p *Policy) Shareable(r *http.Request, d *Directives) bool {
+	return !Credentials(r) || d.Has(Public) || d.Has(SMaxAge) && p.Lifetime != ByRule ||
+		d.Has(MustRevalidate) && r.Header["Cookie"] == nil
 }

@@ -18,8 +18,6 @@ func Unanswerable(r *http.Request) string {
 		return "request body"
 	case r.Header["Upgrade"] != nil:
 		return "upgrade"
-	case r.Header["Range"] != nil:
-		return "range"
 	case r.Header["If-Match"] != nil || r.Header["If-Unmodified-Since"] != nil:
 		return "precondition"
 	}
@@ -103,70 +101,4 @@ func VaryCovered(vary, headers []string) bool {
 // 9110, section 6.4.1).
 func BodyAllowed(status int) bool {
 	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
-}
-
-// Unconditional takes the conditions that an answer depends on out of r: the
-// whole answer is wanted, to be stored, and they are judged on that. r may be
-// changed, its header is still the client's.
-func Unconditional(r *http.Request) *http.Request {
-	if r.Header["If-None-Match"] != nil || r.Header["If-Modified-Since"] != nil {
-		r.Header = r.Header.Clone()
-		delete(r.Header, "If-None-Match")
-		delete(r.Header, "If-Modified-Since")
-	}
-	return r
-}
-
-// NotModified reports whether r's conditions say that the client already has
-// what these validators stand for (RFC 9110, sections 13.1.2, 13.1.3 and 13.2.2).
-func NotModified(r *http.Request, etag, modified string) bool {
-	if lines := r.Header["If-None-Match"]; lines != nil {
-		return etagListed(strings.Join(lines, ","), etag)
-	}
-	since := r.Header["If-Modified-Since"]
-	if len(since) != 1 || modified == "" {
-		return false
-	}
-	limit, err := http.ParseTime(since[0])
-	if err != nil {
-		return false
-	}
-	changed, err := http.ParseTime(modified)
-	return err == nil && !changed.After(limit)
-}
-
-// etagListed reports whether list has etag by the weak comparison, or is *.
-func etagListed(list, etag string) bool {
-	if strings.TrimSpace(list) == "*" {
-		return true
-	}
-	etag = strings.TrimPrefix(etag, "W/")
-	if etag == "" {
-		return false
-	}
-	// A tag may hold a comma, so the list is walked by its quotes.
-	for {
-		open := strings.IndexByte(list, '"')
-		if open < 0 {
-			return false
-		}
-		end := strings.IndexByte(list[open+1:], '"')
-		if end < 0 {
-			return false
-		}
-		if list[open:open+end+2] == etag {
-			return true
-		}
-		list = list[open+end+2:]
-	}
-}
-
-// WriteNotModified sends a 304 with the header in place, less what describes the
-// body that is not sent (RFC 9110, section 15.4.5).
-func WriteNotModified(w http.ResponseWriter) {
-	h := w.Header()
-	for _, name := range [...]string{"Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Range"} {
-		delete(h, name)
-	}
-	w.WriteHeader(http.StatusNotModified)
 }

@@ -2,7 +2,6 @@ package rfc9111
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"testing"
 	"time"
@@ -97,50 +96,6 @@ func TestToken(t *testing.T) {
 	}
 }
 
-func TestNotModified(t *testing.T) {
-	const date, later = "Tue, 15 Nov 1994 12:45:26 GMT", "Tue, 15 Nov 1994 12:45:27 GMT"
-	tests := []struct {
-		name           string
-		header         http.Header
-		etag, modified string
-		want           bool
-	}{
-		{"no condition", nil, `"a"`, date, false},
-		{"tag", http.Header{"If-None-Match": {`"a"`}}, `"a"`, "", true},
-		{"tag, other", http.Header{"If-None-Match": {`"b"`}}, `"a"`, "", false},
-		{"tag, ours weak", http.Header{"If-None-Match": {`"a"`}}, `W/"a"`, "", true},
-		{"tag, theirs weak", http.Header{"If-None-Match": {`W/"a"`}}, `"a"`, "", true},
-		{"list", http.Header{"If-None-Match": {`"x", "a"`}}, `"a"`, "", true},
-		{"two lines", http.Header{"If-None-Match": {`"x"`, `"a"`}}, `"a"`, "", true},
-		{"comma in a tag", http.Header{"If-None-Match": {`"x,y", "b"`}}, `"x,y"`, "", true},
-		{"part of a tag", http.Header{"If-None-Match": {`"x, y"`}}, `", "`, "", false},
-		{"star", http.Header{"If-None-Match": {" * "}}, "", "", true},
-		{"no tag of ours", http.Header{"If-None-Match": {`""`}}, "", "", false},
-		{"unclosed", http.Header{"If-None-Match": {`"a`}}, `"a`, "", false},
-		{"date", http.Header{"If-Modified-Since": {date}}, "", date, true},
-		{"date, later", http.Header{"If-Modified-Since": {later}}, "", date, true},
-		{"date, changed since", http.Header{"If-Modified-Since": {date}}, "", later, false},
-		{"no date of ours", http.Header{"If-Modified-Since": {date}}, "", "", false},
-		{"bad date", http.Header{"If-Modified-Since": {"x"}}, "", date, false},
-		{"bad date of ours", http.Header{"If-Modified-Since": {date}}, "", "x", false},
-		{"two dates", http.Header{"If-Modified-Since": {date, date}}, "", date, false},
-		{"tag goes before date", http.Header{"If-None-Match": {`"b"`}, "If-Modified-Since": {date}}, `"a"`, date, false},
-	}
-	for _, tt := range tests {
-		if got := NotModified(&http.Request{Header: tt.header}, tt.etag, tt.modified); got != tt.want {
-			t.Errorf("%s: %v", tt.name, got)
-		}
-	}
-}
-
-func TestUnconditional(t *testing.T) {
-	header := http.Header{"If-None-Match": {`"a"`}, "If-Modified-Since": {"x"}, "Accept": {"b"}}
-	r := Unconditional(&http.Request{Header: header})
-	if len(r.Header) != 1 || len(header) != 3 {
-		t.Errorf("the request has %v, the client's header is %v", r.Header, header)
-	}
-}
-
 func TestStatus(t *testing.T) {
 	tests := []struct {
 		status Status
@@ -161,16 +116,5 @@ func TestStatus(t *testing.T) {
 	}
 	if got := HitStatus(-time.Second); got != "freshet; hit; ttl=-1" {
 		t.Error(got)
-	}
-}
-
-func TestWriteNotModified(t *testing.T) {
-	w := httptest.NewRecorder()
-	w.Header().Set("Content-Type", "a")
-	w.Header().Set("Content-Length", "5")
-	w.Header().Set("Etag", `"a"`)
-	WriteNotModified(w)
-	if w.Code != http.StatusNotModified || len(w.Header()) != 1 || w.Body.Len() != 0 {
-		t.Errorf("%d %v", w.Code, w.Header())
 	}
 }

@@ -7,9 +7,13 @@ import (
 	"strings"
 )
 
+// maxVary is the largest number of fields that requests are told apart by.
+const maxVary = 64
+
 // VaryNames returns the request fields that the lines of a Vary field name, in canonical
 // form, sorted, without duplicates; star says that there is no telling what the answer
-// depends on (RFC 9110, section 12.5.5). So does a member that is no field's name.
+// depends on (RFC 9110, section 12.5.5). So does a member that is no field's name, and so
+// do more than maxVary.
 func VaryNames(lines []string) (names []string, star bool) {
 	for _, line := range lines {
 		for name := range strings.SplitSeq(line, ",") {
@@ -23,45 +27,60 @@ func VaryNames(lines []string) (names []string, star bool) {
 		}
 	}
 	slices.Sort(names)
-	return slices.Compact(names), false
+	if names = slices.Compact(names); len(names) > maxVary {
+		return nil, true
+	}
+	return names, false
 }
 
 // VaryValue returns what tells requests apart by the field called name, in canonical
 // form, and whether r has such a field: one without it matches only others without it
 // (RFC 9111, section 4.1). Values are equal for fields that mean the same: the lines are
 // joined, and of the Accept fields the white space, the case and empty members do not
-// count.
+// count. Their order does: handlers take the first of several that weigh the same.
 func VaryValue(r *http.Request, name string) (value string, present bool) {
 	if name == "Host" {
-		return strings.ToLower(r.Host), true // net/http keeps it apart
+		return lower(r.Host), true // net/http keeps it apart
 	}
 	lines, present := r.Header[name]
-	value = strings.Join(lines, ", ")
+	value = strings.Trim(strings.Join(lines, ", "), " \t")
 	switch name {
 	case "Accept-Encoding", "Accept-Charset", "Accept-Language":
 		return accepted(value), present
 	case "Accept":
-		// Values of parameters may be quoted, or depend on their case.
+		// The values of parameters other than q may depend on their case.
 		if !strings.ContainsAny(value, `"=`) {
 			return accepted(value), present
 		}
 	}
-	return strings.Trim(value, " \t"), present
+	return value, present
 }
 
-// accepted returns a list without white space and empty members, in lower case.
+// accepted returns a list of members with weights in one form.
 func accepted(list string) string {
 	var kept []string
 	for member := range strings.SplitSeq(list, ",") {
-		member = strings.Map(func(c rune) rune {
-			if c == ' ' || c == '\t' {
-				return -1
-			}
-			return c
-		}, member)
-		if member != "" {
-			kept = append(kept, strings.ToLower(member))
+		parts := strings.Split(member, ";")
+		for i, part := range parts {
+			// Blanks elsewhere are no part of the syntax: who sends them may get
+			// another answer.
+			parts[i] = strings.Trim(part, " \t")
+		}
+		if member = strings.Join(parts, ";"); member != "" {
+			kept = append(kept, lower(member))
 		}
 	}
 	return strings.Join(kept, ",")
+}
+
+// lower returns text with its ASCII letters in lower case; all other bytes are kept, so
+// that no two values fall together that differ in more.
+func lower(text string) string {
+	bytes := []byte(text)
+	for i, c := range bytes {
+		if 'A' <= c && c <= 'Z' {
+			bytes[i] = c + ('a' - 'A')
+		}
+	}
+	return string(bytes)
 }
