@@ -253,7 +253,7 @@ func (v *visit) forwarded() rfc9111.Status {
 		return rfc9111.Status{Forward: "bypass", Detail: []string{v.bypass}}
 	case v.home.Credentialed && v.found.Entry == nil:
 		return rfc9111.Status{Forward: "bypass", Detail: []string{credentials}}
-	case v.use.Requested:
+	case v.use.Requested && v.found.Entry != nil && !v.use.Stale:
 		return rfc9111.Status{Forward: "request"}
 	case v.found.Entry == nil && len(v.names) > 0 && reason == Absent:
 		return rfc9111.Status{Forward: "vary-miss"}
