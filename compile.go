@@ -33,8 +33,9 @@ func compile(r Rule, refuses bool) (*plan, error) {
 	c := &compiler{plan: plan{Rule: r}}
 	c.Name = cmp.Or(r.Name, r.Pattern, r.Key)
 	c.limits()
+	c.refreshAhead()
 	c.requests = resolve.Compile(resolve.Rule{
-		Pattern: r.Pattern, Key: r.Key, Tags: r.Tags,
+		Pattern: r.Pattern, Key: r.Key, GroupPrefix: r.GroupPrefix, Tags: r.Tags,
 		Invalidate: r.Invalidate, InvalidateMatch: r.InvalidateMatch, InvalidateTags: r.InvalidateTags,
 		Query: r.Query, IgnoreQuery: r.IgnoreQuery, VaryHeaders: r.VaryHeaders,
 		TTL: c.TTL, ErrorTTL: c.ErrorTTL, Shared: r.Shared, Caller: r.Caller, Params: r.Params,

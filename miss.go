@@ -9,6 +9,7 @@ import (
 
 	"github.com/freshet-dev/freshet/internal/capture"
 	"github.com/freshet-dev/freshet/internal/memo"
+	"github.com/freshet-dev/freshet/internal/resolve"
 	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
 
@@ -26,6 +27,8 @@ type load struct {
 
 	out    *capture.Writer
 	entry  *Entry // the answer, if it is not out: from.Entry, freshened
+	made   *Entry // the answer, if it is to be shared
+	at     query  // its place
 	failed bool   // the handler has, and out is no answer if there is a stale one
 	fate   string // what became of the answer, for Cache-Status
 }
@@ -124,7 +127,7 @@ func (l *load) handle(r *http.Request) (returned bool) {
 // judge is called once the status and the header of the answer are known. What
 // cannot be stored need not be held back.
 func (l *load) judge() {
-	l.control.Tag(l.route.plan.groups(l.out.Sent["Cache-Groups"])...)
+	l.control.Tag(resolve.TagGroups(l.prefix, rfc9111.Groups(l.out.Sent["Cache-Groups"]))...)
 	switch status := l.out.Status; {
 	case l.asked && status == http.StatusNotModified:
 		l.out.Discard()
@@ -245,6 +248,7 @@ func (l *load) keep(ctx context.Context, s rfc9111.Storage, e *Entry, as string)
 	e.TTL, e.Fresh, e.Age = max(s.Keep, time.Millisecond), s.Fresh, s.Age
 	e.Tags = l.control.allTags(slices.Concat(l.tags, e.Tags))
 	l.fate = l.route.cache.keep(ctx, l.route.plan.Name, &q, e, as)
+	l.made, l.at = e, q
 	return e
 }
 
@@ -260,8 +264,13 @@ func (l *load) finish() {
 	case l.entry != nil && l.r.Method != http.MethodHead:
 		status := l.status()
 		status.ForwardStatus = http.StatusNotModified
-		a := l.entry.answer()
+		a := l.route.form(l.r, &l.at, l.entry).answer()
 		a.Serve(l.w, l.r, &status, time.Now())
+	case l.made != nil && !l.out.Passing():
+		if f := l.route.form(l.r, &l.at, l.made); f != l.made {
+			l.out.Recode(f.Header, f.Body)
+		}
+		fallthrough
 	default:
 		l.out.FinishFor(l.r)
 	}

@@ -31,20 +31,29 @@ func (v *visit) on(w http.ResponseWriter, r *http.Request) *visit {
 //  2. the refresh runs the handler, which reads the data
 //  3. the data is changed, and its invalidation returns
 //  4. the refresh fills: the store refuses it, or never serves it
-func (v *visit) refresh() {
+//
+// front is what middleware in front has set, from before the answer.
+func (v *visit) refresh(front http.Header) {
+	if run := v.reload(front); run != nil {
+		v.behind(run)
+	}
+}
+
+// reload returns what refresh runs, nil if it is not to be.
+func (v *visit) reload(front http.Header) (run func()) {
 	c := v.route.cache
 	if c.memo.Has(v.identity, memo.Failing) {
-		return
+		return nil
 	}
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(v.r.Context()))
 	end, ok := c.runs.Begin(v.identity, cancel)
 	if !ok {
 		cancel(nil)
-		return
+		return nil
 	}
-	other := v.on(capture.Nowhere(v.w.Header()), background.Request(ctx, v.r))
+	other := v.on(capture.Nowhere(front), background.Request(ctx, v.r))
 	other.use.Requested, other.anew = false, false
-	v.behind(func() {
+	return func() {
 		defer cancel(nil)
 		defer end()
 		defer func() {
@@ -56,7 +65,7 @@ func (v *visit) refresh() {
 		other.start = time.Now()
 		other.event(EventRefresh, "", nil)
 		other.miss()
-	})
+	}
 }
 
 // behind runs what goes on after the request has been answered. A router that is

@@ -77,9 +77,10 @@ type Rule struct {
 	// cannot have answers loaded again that are fresh. Default: they are obeyed.
 	IgnoreClient bool
 
-	// GroupPrefix is put before the groups that answers name in Cache-Groups and
-	// Cache-Group-Invalidation (RFC 9875): what is then the tag of an entry, or is
-	// invalidated. Default: nothing, a group is the tag of its name.
+	// GroupPrefix is the template of what is put before the groups that answers name
+	// in Cache-Groups and Cache-Group-Invalidation (RFC 9875): with it they are tags of
+	// the entry, or are invalidated. Rules for several origins need one that tells
+	// these apart. Default: nothing, a group is the tag of its name.
 	GroupPrefix string
 
 	// Tags are templates of the tags that each entry carries.

@@ -3,6 +3,7 @@ package freshet_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -267,15 +268,43 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-// A group without a name could not be dropped as a tag: what is in it is not stored.
+// A group without a name is one like any other.
 func TestNamelessGroup(t *testing.T) {
 	s := newSite(t)
 	s.handle("GET /x", freshet.Rule{Key: "x"}, answering(200, "Cache-Groups", `"", "a"`))
 	s.handle("POST /y", freshet.Rule{}, answering(200, "Cache-Group-Invalidation", `""`))
-	s.want(s.get("/x"), `fwd=uri-miss; detail="no-store"`)
+	s.want(s.get("/x"), stored)
 	s.want(s.do("POST", "/y"), writeDone)
-	if targets := s.store.invalidated(); targets != nil {
-		t.Errorf("invalidated %v", targets)
+	s.wantDropped(true, "/x")
+}
+
+// The prefix of groups is resolved as tags are, before the handler can change the
+// request. Where it cannot be, nothing is stored that nobody could drop, and everything
+// is dropped.
+func TestGroupPrefix(t *testing.T) {
+	s := newSite(t)
+	rule := freshet.Rule{Key: "x:{id}", GroupPrefix: "{host}|{org}|", Query: []string{"org"}, Params: func(r *http.Request, name string) (string, bool) {
+		return r.Host, name == "host"
+	}}
+	s.handle("/x/{id}", rule, func(w http.ResponseWriter, r *http.Request) {
+		r.Host, r.URL.RawQuery = "", "org=9"
+		answering(200, "Cache-Groups", `"a"`, "Cache-Group-Invalidation", `"a"`)(w, r)
+	})
+	s.want(s.get("/x/1?org=2", "Host", "h"), stored)
+	if f := s.store.filled(); len(f) != 1 || !slices.Equal(f[0].Tags, []string{"h|2|a"}) {
+		t.Errorf("filled %+v", f)
+	}
+	s.want(s.get("/x/1"), `fwd=uri-miss; detail="{org} has no value"`)
+	s.want(s.get("/x/1?org=1&org=2"), `fwd=uri-miss; detail="repeated parameter"`)
+	for _, query := range []string{"?org=2", "", "?org=1&org=2"} {
+		s.want(s.do("PUT", "/x/1"+query, "Host", "h"), writeDone)
+	}
+	want := [][]freshet.Target{{freshet.Key("x:1"), freshet.Tag("h|2|a")}, {freshet.Key("x:1"), freshet.All()}, {freshet.Key("x:1"), freshet.All()}}
+	if diff := cmp.Diff(want, s.store.invalidated()); diff != "" {
+		t.Errorf("targets (-want +got):\n%s", diff)
+	}
+	if err := (freshet.Rule{Key: "x", Pattern: "/x", GroupPrefix: "{no}"}).Validate(); err == nil || !strings.Contains(err.Error(), "GroupPrefix") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package freshet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -40,9 +41,11 @@ type visit struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	found Found
-	part  *Entry   // a piece of the answer, where the client wants one and Entry is nil
-	tags  []string // of the rule
+	part  *Entry // a piece of the answer, where the client wants one and Entry is nil
 	start time.Time
+	// Of the rule: the tags, and what goes before the names of groups.
+	tags   []string
+	prefix string
 
 	use   rfc9111.Reuse // what may be done with found.Entry
 	leads func()        // called once this visit runs a load itself, nil for nothing
@@ -72,13 +75,15 @@ func (v *visit) answer() {
 			v.stale("max-stale", nil)
 			return
 		}
-		v.route.hit(v.w, v.r, v.Ref, e, nil, v.start)
+		front := v.w.Header().Clone()
+		v.route.hit(v.w, v.r, &v.query, e, nil, v.start)
 		if p.EarlyRefresh && background.Early(e.left(v.start), e.Took) {
-			v.refresh()
+			v.refresh(front)
 		}
 	case rfc9111.ServeStale:
+		front := v.w.Header().Clone()
 		v.stale("revalidating", nil)
-		v.refresh()
+		v.refresh(front)
 	case rfc9111.Unavailable:
 		v.refuse("only-if-cached")
 	default:
@@ -104,13 +109,14 @@ func reloads(r *http.Request) bool {
 func (v *visit) miss() {
 	p := v.route.plan
 	tags, why := p.requests.TagsOf(v.r)
-	if why != "" {
+	prefix, unprefixed := p.requests.GroupPrefixOf(v.r)
+	if why = cmp.Or(why, unprefixed); why != "" {
 		status := v.forwarded()
 		status.Detail = append(status.Detail, why)
 		v.route.alone(v.w, v.r, status)
 		return
 	}
-	v.tags = tags
+	v.tags, v.prefix = tags, prefix
 	if p.HardTimeout > 0 || p.SoftTimeout > 0 && v.use.OnError {
 		v.await()
 		return
@@ -135,14 +141,16 @@ func (v *visit) load() {
 		l.finish()
 	case a.entry == nil && v.use.OnError && v.route.cache.memo.Has(v.identity, memo.Failing) && v.stands():
 		v.stale("failing", nil)
-	case a.entry == nil, a.entry.Identity != v.identity && !v.meets(a.entry):
+	case a.entry == nil:
 		v.alone(true)
+	case a.entry.Identity != v.identity && !v.meets(a.entry):
+		v.move(a.entry)
 	case a.hit:
-		v.route.hit(v.w, v.r, v.Ref, a.entry, nil, v.start)
+		v.route.hit(v.w, v.r, &v.query, a.entry, nil, v.start)
 	default:
 		status := v.forwarded()
 		status.Collapsed = true
-		v.route.hit(v.w, v.r, v.Ref, a.entry, &status, v.start)
+		v.route.hit(v.w, v.r, &v.query, a.entry, &status, v.start)
 	}
 }
 
@@ -159,8 +167,38 @@ func (v *visit) ranged() bool { return v.r.Method == http.MethodGet && v.r.Heade
 // meets reports whether the answer that another has loaded answers this request,
 // too: it agrees in all that the answer's Vary names.
 func (v *visit) meets(e *Entry) bool {
+	q := v.elsewhere(e)
+	if q.identity != e.Identity {
+		return false
+	}
+	v.query = q
+	return true
+}
+
+// elsewhere returns the place of this request among answers that differ like e.
+func (v *visit) elsewhere(e *Entry) query {
 	q, _ := v.route.plan.varied(v.query, rfc9111.Lines(e.Header, "Vary"), v.r)
-	return q.identity == e.Identity
+	return q
+}
+
+// move goes on at the place that this request has among answers that differ like e,
+// which is another's.
+func (v *visit) move(e *Entry) {
+	q := v.elsewhere(e)
+	if q.identity == v.identity {
+		v.alone(true) // e has been loaded by other names than it has now
+		return
+	}
+	v.query, v.use.OnError = q, false
+	var err error
+	if v.found, err = v.route.cache.look(v.r.Context(), &v.query); err != nil {
+		v.bypass = trouble(err)
+	}
+	if v.found.fresh(time.Now()) && !v.anew {
+		v.route.hit(v.w, v.r, &v.query, v.found.Entry, nil, v.start)
+		return
+	}
+	v.load()
 }
 
 // alone loads the answer for this request only; unshared says that another's could
@@ -175,7 +213,7 @@ func (v *visit) alone(unshared bool) {
 // A status is given unless it is simply a hit.
 func (v *visit) stale(why string, status *rfc9111.Status) {
 	v.event(EventStale, why, nil)
-	now, a := time.Now(), v.found.Entry.answer()
+	now, a := time.Now(), v.route.form(v.r, &v.query, v.found.Entry).answer()
 	if status == nil {
 		status = &rfc9111.Status{Hit: true, TTL: v.found.Entry.left(now), Detail: []string{why}}
 	}
@@ -195,7 +233,7 @@ func (v *visit) stands() bool {
 
 // same reports whether two look-ups have found the same entry.
 func (e *Entry) same(other *Entry) bool {
-	return e.Stamp == other.Stamp && e.Loaded.Equal(other.Loaded)
+	return e.Stamp == other.Stamp && e.alike(other)
 }
 
 // refuse answers without the handler and without an entry.

@@ -14,10 +14,12 @@ type write struct {
 	plan *plan
 	// target is a read of what is written to, apart from the request, which the
 	// handler may change.
-	target   *http.Request
-	groups   []Target // those that the answer names, see hear
-	out      *capture.Writer
-	returned bool // the handler has
+	target     *http.Request
+	prefix     string   // of groups
+	unprefixed bool     // it cannot be resolved
+	groups     []Target // those that the answer names, see hear
+	out        *capture.Writer
+	returned   bool // the handler has
 }
 
 // write runs a handler that changes something and invalidates what it affects.
@@ -29,6 +31,8 @@ func (rt *route) write(w http.ResponseWriter, r *http.Request) {
 	wr := &write{change: change{cache: rt.cache, rule: p.Name, fence: p.FenceFor}, plan: p, target: resolve.Reading(r, r.URL)}
 	p.requests.Write(r, wr.add)
 	rt.cache.routes.Target(wr.target, &p.requests, wr.add)
+	prefix, why := p.requests.GroupPrefixOf(r)
+	wr.prefix, wr.unprefixed = prefix, why != ""
 	if wr.begin(r.Context(), p.NoIntent) != nil {
 		refuse(w)
 		return
@@ -67,22 +71,14 @@ func (wr *write) hear() {
 			wr.cache.routes.Related(resolve.Reading(wr.target, u), &wr.plan.requests, wr.add)
 		}
 	}
-	for _, tag := range wr.plan.groups(h["Cache-Group-Invalidation"]) {
-		if tag != "" { // which no entry has
-			wr.groups = append(wr.groups, Tag(tag))
+	for _, tag := range resolve.TagGroups(wr.prefix, rfc9111.Groups(h["Cache-Group-Invalidation"])) {
+		target := Tag(tag)
+		if wr.unprefixed {
+			target = All() // whatever the group is called
 		}
+		wr.groups = append(wr.groups, target)
 	}
 	wr.targets = append(wr.targets, wr.groups...)
-}
-
-// groups returns the tags that stand for the groups of a Cache-Groups or
-// Cache-Group-Invalidation field.
-func (p *plan) groups(lines []string) []string {
-	groups := rfc9111.Groups(lines)
-	for i := range groups {
-		groups[i] = p.GroupPrefix + groups[i]
-	}
-	return groups
 }
 
 // before runs right before anything of the answer goes out.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/freshet-dev/freshet/benchmarks/internal/measure"
 	"github.com/freshet-dev/freshet/internal/redistest"
 )
 
@@ -34,7 +35,7 @@ func (p plan) run(out io.Writer) error {
 }
 
 // compare measures all variants in turns and returns the samples of each.
-func (p plan) compare(redis *redistest.Server, body, connections int) (rows map[string][]sample, err error) {
+func (p plan) compare(redis *redistest.Server, body, connections int) (rows map[string][]measure.Sample, err error) {
 	// What the last comparison stored would be found by this one.
 	if _, err := redis.Do("FLUSHALL"); err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func (p plan) compare(redis *redistest.Server, body, connections int) (rows map[
 			return nil, err
 		}
 	}
-	rows = make(map[string][]sample)
+	rows = make(map[string][]measure.Sample)
 	for round := range p.rounds {
 		for i := range subjects {
 			// The order rotates, so that nobody always comes after the heaviest.
@@ -71,38 +72,30 @@ func (p plan) compare(redis *redistest.Server, body, connections int) (rows map[
 	return rows, nil
 }
 
-// sample is what was measured of a variant in one window.
-type sample struct {
-	rate     float64 // requests per second
-	cpu      float64 // of the server process, microseconds per request
-	redisCPU float64 // of Redis, microseconds per request
-	p50, p99 float64 // microseconds
-}
-
 // subject is a variant under measurement: a process that serves it and one that
 // sends requests.
 type subject struct {
 	variant string
 	redis   *redistest.Server
-	server  *child
-	load    *child
+	server  *measure.Child
+	load    *measure.Child
 }
 
 func newSubject(variant string, redis *redistest.Server, body, connections int) (*subject, error) {
-	server, addr, err := start(roleServe, variant, redis.Addr, strconv.Itoa(body))
+	server, addr, err := measure.Start(roleServe, variant, redis.Addr, strconv.Itoa(body))
 	if err != nil {
 		return nil, err
 	}
 	load, err := aim(addr, body, connections)
 	if err != nil {
-		return nil, errors.Join(err, server.stop())
+		return nil, errors.Join(err, server.Stop())
 	}
 	return &subject{variant: variant, redis: redis, server: server, load: load}, nil
 }
 
 // aim starts a process that sends requests to addr, after one request has
 // filled the cache there.
-func aim(addr string, body, connections int) (*child, error) {
+func aim(addr string, body, connections int) (*measure.Child, error) {
 	response, err := http.Get("http://" + addr + path)
 	if err != nil {
 		return nil, err
@@ -110,32 +103,32 @@ func aim(addr string, body, connections int) (*child, error) {
 	if err := response.Body.Close(); err != nil {
 		return nil, err
 	}
-	c, _, err := start(roleLoad, addr, strconv.Itoa(connections), strconv.Itoa(body))
+	c, _, err := measure.Start(measure.RoleLoad, addr, strconv.Itoa(connections), strconv.Itoa(body), path)
 	return c, err
 }
 
-func (s *subject) stop() error { return errors.Join(s.load.stop(), s.server.stop()) }
+func (s *subject) stop() error { return errors.Join(s.load.Stop(), s.server.Stop()) }
 
 // measure loads the server for d.
-func (s *subject) measure(d time.Duration) (sample, error) {
+func (s *subject) measure(d time.Duration) (measure.Sample, error) {
 	cpuBefore, redisBefore, err := s.used()
 	if err != nil {
-		return sample{}, err
+		return measure.Sample{}, err
 	}
 	var requests, took, p50, p99 float64
-	if err := s.load.ask(strconv.FormatInt(d.Milliseconds(), 10), &requests, &took, &p50, &p99); err != nil {
-		return sample{}, err
+	if err := s.load.Ask(strconv.FormatInt(d.Milliseconds(), 10), &requests, &took, &p50, &p99); err != nil {
+		return measure.Sample{}, err
 	}
 	cpu, redis, err := s.used()
 	if err != nil {
-		return sample{}, err
+		return measure.Sample{}, err
 	}
-	return sample{
-		rate:     requests / took * 1e9,
-		cpu:      (cpu - cpuBefore) / requests / 1e3,
-		redisCPU: (redis - redisBefore) / requests / 1e3,
-		p50:      p50 / 1e3,
-		p99:      p99 / 1e3,
+	return measure.Sample{
+		Rate:     requests / took * 1e9,
+		CPU:      (cpu - cpuBefore) / requests / 1e3,
+		RedisCPU: (redis - redisBefore) / requests / 1e3,
+		P50:      p50 / 1e3,
+		P99:      p99 / 1e3,
 	}, nil
 }
 
@@ -144,7 +137,7 @@ func (s *subject) measure(d time.Duration) (sample, error) {
 // time of misses would answer another question.
 func (s *subject) used() (server, redis float64, err error) {
 	var runs int
-	if err := s.server.ask("used", &server, &runs); err != nil {
+	if err := s.server.Ask("used", &server, &runs); err != nil {
 		return 0, 0, err
 	}
 	if s.variant != constant && runs != 1 {

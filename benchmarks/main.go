@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/freshet-dev/freshet/benchmarks/internal/measure"
 )
 
 func main() {
@@ -32,8 +34,8 @@ func run(args []string) error {
 	if len(args) > 0 && args[0] == roleServe {
 		return serve(args[1:], os.Stdin, os.Stdout)
 	}
-	if len(args) > 0 && args[0] == roleLoad {
-		return load(args[1:], os.Stdin, os.Stdout)
+	if len(args) > 0 && args[0] == measure.RoleLoad {
+		return measure.Load(args[1:], os.Stdin, os.Stdout)
 	}
 	p, err := parsePlan(args)
 	if errors.Is(err, flag.ErrHelp) {

@@ -10,13 +10,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/freshet-dev/freshet/benchmarks/internal/measure"
 	"github.com/freshet-dev/freshet/internal/redistest"
 )
 
 // TestMain lets the test binary play the parts of the processes that a
 // comparison starts.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == roleServe || os.Args[1] == roleLoad) {
+	if len(os.Args) > 1 && (os.Args[1] == roleServe || os.Args[1] == measure.RoleLoad) {
 		main()
 		return
 	}
@@ -34,7 +35,7 @@ func TestComparison(t *testing.T) {
 			t.Fatalf("%s has %d samples, want %d", variant, len(rows[variant]), p.rounds)
 		}
 		for _, s := range rows[variant] {
-			if s.rate <= 0 || s.cpu <= 0 || s.p50 <= 0 || s.p99 < s.p50 {
+			if s.Rate <= 0 || s.CPU <= 0 || s.P50 <= 0 || s.P99 < s.P50 {
 				t.Errorf("%s measured %+v", variant, s)
 			}
 		}
@@ -59,7 +60,7 @@ func TestMissesAreNotMeasured(t *testing.T) {
 func TestWrongAnswersAreNotMeasured(t *testing.T) {
 	server := httptest.NewServer(&origin{body: payload(256)})
 	defer server.Close()
-	err := load([]string{server.Listener.Addr().String(), "1", "255"}, strings.NewReader("1\n"), io.Discard)
+	err := measure.Load([]string{server.Listener.Addr().String(), "1", "255", path}, strings.NewReader("1\n"), io.Discard)
 	if want := "Content-Length is 256, not 255"; message(err) != want {
 		t.Errorf("load says %v, want %s", err, want)
 	}
@@ -101,9 +102,9 @@ func message(err error) string {
 
 func TestRatioIsPairedByRound(t *testing.T) {
 	// The machine became three times slower in the second round.
-	with := []sample{{cpu: 11}, {cpu: 33}, {cpu: 12}}
-	without := []sample{{cpu: 10}, {cpu: 30}, {cpu: 10}}
-	if got := ratio(with, without, cpu); got != "1.10" {
+	with := []measure.Sample{{CPU: 11}, {CPU: 33}, {CPU: 12}}
+	without := []measure.Sample{{CPU: 10}, {CPU: 30}, {CPU: 10}}
+	if got := measure.Ratio(with, without, measure.CPU); got != "1.10" {
 		t.Errorf("ratio is %s, want 1.10", got)
 	}
 }

@@ -11,7 +11,12 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/freshet-dev/freshet/benchmarks/internal/measure"
 )
+
+// roleServe is the first argument of a child that serves.
+const roleServe = "serve"
 
 // serve is the part of a process that answers requests: serve VARIANT REDIS
 // BODY. It says its address, and answers every line with the CPU time that the
@@ -39,7 +44,7 @@ func serve(args []string, in io.Reader, out io.Writer) error {
 	server := &http.Server{Handler: mux}
 	go server.Serve(listener)
 	defer server.Close()
-	return answer(in, out, listener.Addr().String(), func(string) (string, error) {
+	return measure.Answer(in, out, listener.Addr().String(), func(string) (string, error) {
 		cpu, err := cpuTime()
 		return fmt.Sprint(cpu.Nanoseconds(), o.runs.Load()), err
 	})

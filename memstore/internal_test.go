@@ -140,56 +140,62 @@ func TestFence(t *testing.T) {
 }
 
 // TestFloor: history of tags that was forgotten is a miss for what it might have
-// covered. An entry that has been judged since is not among that.
+// covered, be it softly. An entry that has been judged since is not among that.
 func TestFloor(t *testing.T) {
-	s := newStore(t, 1<<20)
-	s.bansKept = 3
-	stamp := s.stamp()
-	for _, key := range []string{"banned", "cold", "hot"} {
-		s.mustFill(t, freshet.Ref{Key: key}, stamp, sample(key, "tag:"+key))
-	}
-	s.mustInvalidate(t, freshet.Tag("tag:banned"))
-	for i := range 6 {
-		s.mustInvalidate(t, freshet.Tag(fmt.Sprint("other:", i)))
-		if found := s.mustLookup(t, "hot"); found.Entry == nil {
-			t.Errorf("an entry that is read all the time is gone: %v", found.Reason)
+	for _, ban := range []func(string) freshet.Target{freshet.Tag, softTag} {
+		s := newStore(t, 1<<20)
+		s.bansKept = 3
+		stamp := s.stamp()
+		for _, key := range []string{"banned", "cold", "hot"} {
+			s.mustFill(t, freshet.Ref{Key: key}, stamp, sample(key, "tag:"+key))
 		}
-	}
-	if n := s.rest.Len(); n > 3 {
-		t.Errorf("%d bans are kept, want at most 3", n)
-	}
-	for _, key := range []string{"banned", "cold"} {
-		if found := s.mustLookup(t, key); found.Entry != nil || found.Reason != freshet.Outdated {
-			t.Errorf("Lookup of %s: entry %v, reason %v; want a miss, %v", key, found.Entry, found.Reason, freshet.Outdated)
+		s.mustInvalidate(t, ban("tag:banned"))
+		for i := range 6 {
+			s.mustInvalidate(t, ban(fmt.Sprint("other:", i)))
+			if found := s.mustLookup(t, "hot"); found.Entry == nil || found.Reason != freshet.Absent {
+				t.Errorf("an entry that is read all the time is gone: %v", found.Reason)
+			}
 		}
-	}
-	late := freshet.Ref{Key: "late"}
-	if got := s.mustFill(t, late, stamp, sample("old")); got != freshet.Expired {
-		t.Errorf("Fill under a stamp from before the history: %v, want %v", got, freshet.Expired)
-	}
-	if ok, _ := s.Valid(t.Context(), late, nil, stamp); ok {
-		t.Error("Valid is true for a stamp from before the history")
+		if n := s.bansOf(ban("")).Len(); n > 3 {
+			t.Errorf("%d bans are kept, want at most 3", n)
+		}
+		for _, key := range []string{"banned", "cold"} {
+			if found := s.mustLookup(t, key); found.Entry != nil || found.Reason != freshet.Outdated {
+				t.Errorf("Lookup of %s: entry %v, reason %v; want a miss, %v", key, found.Entry, found.Reason, freshet.Outdated)
+			}
+		}
+		late := freshet.Ref{Key: "late"}
+		if got := s.mustFill(t, late, stamp, sample("old")); got != freshet.Expired {
+			t.Errorf("Fill under a stamp from before the history: %v, want %v", got, freshet.Expired)
+		}
+		if ok, _ := s.Valid(t.Context(), late, nil, stamp); ok {
+			t.Error("Valid is true for a stamp from before the history")
+		}
 	}
 }
 
+func softTag(tag string) freshet.Target { return freshet.Tag(tag).Softly() }
+
 // TestForgetting: bans of tags are kept for as long as an entry may live, and
-// not for ever.
+// not for ever. So are soft ones.
 func TestForgetting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStore(t, 1<<20)
-		e := sample("b", "org:1")
-		e.TTL = 24 * time.Hour
-		s.mustFill(t, freshet.Ref{Key: "countries"}, s.stamp(), e)
-		s.mustInvalidate(t, freshet.Tag("org:1"))
-		time.Sleep(23 * time.Hour)
-		s.mustInvalidate(t, freshet.Tag("org:2"))
-		if n := s.rest.Len(); n != 2 {
-			t.Errorf("%d bans are kept within the longest TTL, want 2", n)
-		}
-		time.Sleep(2 * time.Hour)
-		s.mustInvalidate(t, freshet.Tag("org:3"))
-		if n := s.rest.Len(); n != 2 {
-			t.Errorf("%d bans are kept beyond the longest TTL, want 2", n)
+		for _, ban := range []func(string) freshet.Target{freshet.Tag, softTag} {
+			s := newStore(t, 1<<20)
+			e := sample("b", "org:1")
+			e.TTL = 24 * time.Hour
+			s.mustFill(t, freshet.Ref{Key: "countries"}, s.stamp(), e)
+			s.mustInvalidate(t, ban("org:1"))
+			time.Sleep(23 * time.Hour)
+			s.mustInvalidate(t, ban("org:2"))
+			if n := s.bansOf(ban("")).Len(); n != 2 {
+				t.Errorf("%d bans are kept within the longest TTL, want 2", n)
+			}
+			time.Sleep(2 * time.Hour)
+			s.mustInvalidate(t, ban("org:3"))
+			if n := s.bansOf(ban("")).Len(); n != 2 {
+				t.Errorf("%d bans are kept beyond the longest TTL, want 2", n)
+			}
 		}
 	})
 }

@@ -14,9 +14,10 @@ import (
 )
 
 // Bans of keys only fence fills that are late, so they are kept for minutes; a
-// load that takes longer is refused by the floor. Bans of tags and patterns are
-// kept as long as there may be entries older than they are. Of either there are
-// at most mostBans: then the oldest go, and with them what they covered.
+// load that takes longer is refused by the floor. Bans of tags and patterns, and
+// soft ones of anything, are kept as long as there may be entries older than they
+// are. Of either there are at most mostBans: then the oldest go, and with them what
+// they covered.
 const (
 	keyBansKept = 5 * time.Minute
 	mostBans    = 100_000

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	_ "embed" // for the gateway's file
 	"errors"
 	"fmt"
 	"io"
@@ -19,14 +21,16 @@ import (
 	"github.com/freshet-dev/freshet"
 	"github.com/freshet-dev/freshet/cmd/freshet/internal/blog"
 	"github.com/freshet-dev/freshet/cmd/freshet/internal/blog/blogdb"
+	"github.com/freshet-dev/freshet/gateway"
 	"github.com/freshet-dev/freshet/memstore"
 	"github.com/freshet-dev/freshet/redisstore"
 )
 
 type demoCommand struct {
-	Addr  string        `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Listen here (default: ${default}); port 0 is any free one."`
-	DB    string        `name:"db" placeholder:"FILE" help:"Keep the database in this file, which several demos may share. Default: a temporary file. Demos that share a Redis must share their file."`
-	Delay time.Duration `placeholder:"D" help:"Make every database query take this much longer, as a distant database would: 50ms. Default: none."`
+	Addr    string        `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Listen here (default: ${default}); port 0 is any free one."`
+	DB      string        `name:"db" placeholder:"FILE" help:"Keep the database in this file, which several demos may share. Default: a temporary file. Demos that share a Redis must share their file."`
+	Delay   time.Duration `placeholder:"D" help:"Make every database query take this much longer, as a distant database would: 50ms. Default: none."`
+	Gateway bool          `help:"Serve the API without a cache, on a port of its own, and a gateway in front of it, by the routes of cmd/freshet/demo.yaml."`
 
 	posts int // to fill a new database with; 0 means the default
 }
@@ -83,11 +87,51 @@ func (d demoCommand) serve(ctx context.Context, out io.Writer, log *slog.Logger)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	mux := http.NewServeMux()
+	if d.Gateway {
+		return d.serveGateway(ctx, out, listener, cache, blog.New(db, log), log)
+	}
 	if err := blog.New(db, log).Register(mux, cache); err != nil {
 		return err
 	}
 	d.greet(out, listener.Addr())
 	return serve(ctx, listener, mux, log)
+}
+
+// routes is the gateway's file, for an API on port 8000.
+//
+//go:embed demo.yaml
+var routes []byte
+
+const routesPort = "127.0.0.1:8000"
+
+// serveGateway serves api on a port of its own, and a gateway to it on listener.
+func (d demoCommand) serveGateway(ctx context.Context, out io.Writer, listener net.Listener, cache *freshet.Cache, api *blog.API, log *slog.Logger) error {
+	mux := http.NewServeMux()
+	if err := api.Register(mux, nil); err != nil {
+		return err
+	}
+	behind, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	config, err := gateway.Read("demo.yaml", bytes.Replace(routes, []byte(routesPort), []byte(behind.Addr().String()), 1))
+	if err != nil {
+		return errors.Join(err, behind.Close())
+	}
+	g, err := gateway.New(config, cache, &gateway.Options{Logger: log})
+	if err != nil {
+		return errors.Join(err, behind.Close())
+	}
+	defer g.Close()
+	// The API goes on until the gateway has answered what is under way.
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	served := make(chan error, 1)
+	go func() { served <- serve(life, behind, mux, log) }()
+	d.greet(out, listener.Addr())
+	fmt.Fprintf(out, "The API itself, without a cache, is on http://%s.\n", behind.Addr())
+	err = serve(ctx, listener, g, log)
+	end()
+	return errors.Join(err, <-served)
 }
 
 // file returns the database's file and how to remove it in the end.

@@ -1,4 +1,5 @@
-// Command freshet is what comes with the library: a demo API to try it on.
+// Command freshet is what comes with the library: a caching gateway for any API, and a
+// demo API to try it on.
 package main
 
 import (
@@ -11,6 +12,8 @@ import (
 
 // commands is the command line: one sub-command a field, one file each.
 type commands struct {
+	Serve   serveCommand   `cmd:"" help:"Serve any API from a cache in front of it."`
+	Config  configCommand  `cmd:"" help:"Check or begin a file for serve."`
 	Demo    demoCommand    `cmd:"" help:"Serve a demo API, a blog on SQLite, behind the cache."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
@@ -22,7 +25,7 @@ func main() { run(0) }
 func run(posts int) {
 	line := kong.Parse(&commands{Demo: demoCommand{posts: posts}},
 		kong.Name("freshet"),
-		kong.Description("Response caching for Go APIs that is never stale after a write."),
+		kong.Description("Response caching for APIs that is never stale after a write."),
 		kong.UsageOnError(),
 	)
 	if err := line.Run(); err != nil {

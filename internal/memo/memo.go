@@ -1,5 +1,5 @@
 // Package memo remembers for a while what has been found out about requests: that
-// their answers cannot be stored, or that their handler fails.
+// their answers cannot be stored, say, or that their handler fails.
 package memo
 
 import (
@@ -14,6 +14,7 @@ type Kind uint8
 const (
 	Uncacheable Kind = iota // the answer cannot be stored: nobody needs to wait for another's
 	Failing                 // the handler has failed: not to be asked again at once
+	Plain                   // the answer is best sent as it is: no coded form is worth a look
 )
 
 // Limit is how many verdicts a Memo holds. One more takes the place of one of those

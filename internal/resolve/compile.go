@@ -16,7 +16,7 @@ import (
 // Rule is what a rule says about its requests, as it is written. The fields are
 // those of the same name that the root package documents.
 type Rule struct {
-	Pattern, Key                                      string
+	Pattern, Key, GroupPrefix                         string
 	Tags, Invalidate, InvalidateMatch, InvalidateTags []string
 	Query, IgnoreQuery, VaryHeaders                   []string
 	TTL, ErrorTTL                                     time.Duration // with their defaults
@@ -46,6 +46,9 @@ func Compile(r Rule, report func(field string, err error)) Plan {
 	c.headers()
 	c.key()
 	c.Tags = c.templates("Tags", r.Tags, template.Parse)
+	if r.GroupPrefix != "" {
+		c.GroupPrefix = c.template("GroupPrefix", r.GroupPrefix, template.Parse)
+	}
 	c.drop("Invalidate", Key, r.Invalidate, template.Parse)
 	c.drop("InvalidateMatch", Match, r.InvalidateMatch, template.ParsePattern)
 	c.drop("InvalidateTags", Tag, r.InvalidateTags, template.Parse)
@@ -197,6 +200,6 @@ func (c *compiler) source(p template.Placeholder) error {
 // digest covers what decides which bytes an entry holds and how long it may live:
 // after a deployment that changes any of it, older entries miss.
 func (c *compiler) digest() [32]byte {
-	return sha256.Sum256(fmt.Appendf(nil, "1 %q %q %q %d %d %q %q %t %t",
-		c.Route.Path, c.rule.Key, c.rule.Tags, c.rule.TTL, c.rule.ErrorTTL, c.VaryHeaders, c.IgnoreQuery, c.Caller != nil, c.Shared))
+	return sha256.Sum256(fmt.Appendf(nil, "1 %q %q %q %q %d %d %q %q %t %t",
+		c.Route.Path, c.rule.Key, c.rule.Tags, c.rule.GroupPrefix, c.rule.TTL, c.rule.ErrorTTL, c.VaryHeaders, c.IgnoreQuery, c.Caller != nil, c.Shared))
 }

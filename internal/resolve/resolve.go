@@ -3,6 +3,7 @@
 package resolve
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -25,6 +26,8 @@ const CallerName = "caller"
 type Plan struct {
 	Key     *template.Template // nil on a write route without a key of its own
 	Tags    []*template.Template
+	// GroupPrefix goes before the names of groups; nil for nothing.
+	GroupPrefix *template.Template
 	Pattern string // of the route, as http.ServeMux knows it; empty if unknown
 	Route   pattern.Route
 	Unnamed []string // the pattern's wildcards that the key does not name
@@ -274,17 +277,47 @@ func (p *Plan) TagsOf(r *http.Request) (tags []string, bypass string) {
 	s, _ := p.take(r)
 	defer s.free()
 	for _, t := range p.Tags {
-		tag, _, err := t.Append(s.key, s.ident, s)
-		switch {
-		case err != nil:
-			return nil, err.Error()
-		case s.repeated:
-			return nil, repeated
+		tag, why := s.label(t)
+		if why != "" {
+			return nil, why
 		}
-		tags = append(tags, string(tag))
+		tags = append(tags, tag)
 	}
 	slices.Sort(tags)
 	return slices.Compact(tags), ""
+}
+
+// GroupPrefixOf resolves what goes before the names of groups to make them tags, or
+// says why it cannot. The same holds for it as for tags.
+func (p *Plan) GroupPrefixOf(r *http.Request) (prefix, bypass string) {
+	if p.GroupPrefix == nil {
+		return "", ""
+	}
+	s, _ := p.take(r)
+	defer s.free()
+	return s.label(p.GroupPrefix)
+}
+
+// label resolves t, or says why it cannot.
+func (s *scratch) label(t *template.Template) (text, bypass string) {
+	label, _, err := t.Append(s.key, s.ident, s)
+	switch {
+	case err != nil:
+		return "", err.Error()
+	case s.repeated:
+		return "", repeated
+	}
+	return string(label), ""
+}
+
+// TagGroups makes tags of the names of groups. The nameless one without a prefix, since
+// a tag has a name, is "" in the form that it has in the field.
+func TagGroups(prefix string, groups []string) []string {
+	tags := make([]string, len(groups))
+	for i, group := range groups {
+		tags[i] = cmp.Or(prefix+group, `""`)
+	}
+	return tags
 }
 
 // Write resolves what a request that changes something invalidates, and calls yield

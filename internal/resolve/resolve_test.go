@@ -26,9 +26,6 @@ func request(target string) *http.Request { return httptest.NewRequest("GET", ta
 
 func TestReadRefuses(t *testing.T) {
 	p := Plan{Key: parse(t, "x:{id:int}"), Named: []string{"id"}}
-	set := func(name, value string) func(*http.Request) {
-		return func(r *http.Request) { r.Header.Set(name, value) }
-	}
 	tests := []struct {
 		name, target string
 		change       func(*http.Request)

@@ -78,6 +78,7 @@ func TestRequestNumbers(t *testing.T) {
 	}{
 		{"min-fresh=5", MinFresh, 5 * time.Second},
 		{"min-fresh=5, min-fresh=9", MinFresh, 9 * time.Second},
+		{"min-fresh=9, min-fresh=5", MinFresh, 9 * time.Second},
 		{"min-fresh", MinFresh, MaxSeconds},
 		{"min-fresh=x", MinFresh, MaxSeconds},
 		{"min-fresh=5;", MinFresh, MaxSeconds},

@@ -78,6 +78,7 @@ func TestReuse(t *testing.T) {
 
 		{"8246: reload", "immutable", 50, "max-age=0", Serve, false, false},
 		{"8246: reload of stale", "immutable", 120, "max-age=0", Validate, true, false},
+		{"8246: reload of stale that may be served", "immutable, stale-while-revalidate=50", 120, "max-age=0", Validate, true, false},
 		{"8246: forced reload", "immutable", 50, "no-cache", Validate, false, false},
 		{"8246: min-fresh", "immutable", 60, "min-fresh=50", Validate, false, false},
 		{"8246: in the request", "", 50, "immutable, max-age=0", Validate, false, false},

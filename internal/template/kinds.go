@@ -10,11 +10,12 @@ const (
 	kindInt kinds = 1 << iota
 	kindUUID
 	kindStr
+	kindPath
 )
 
 // kindNames are the names in the grammar, in the order in which a union is
 // written back.
-const kindNames = "int uuid str"
+const kindNames = "int uuid str path"
 
 // kindNamed returns the single type called name, 0 when there is none.
 func kindNamed(name string) kinds {
@@ -25,6 +26,8 @@ func kindNamed(name string) kinds {
 		return kindUUID
 	case "str":
 		return kindStr
+	case "path":
+		return kindPath
 	}
 	return 0
 }
@@ -46,12 +49,19 @@ func (k kinds) String() string {
 // to one must not be served for the other.
 func (k kinds) text() bool { return k == 0 || k&kindStr != 0 }
 
+// mixed reports whether k is a union with path: that is text, spelt differently in
+// keys, and one value would have two keys.
+func (k kinds) mixed() bool { return k&kindPath != 0 && k != kindPath }
+
 // append appends the canonical form of value, escaped, and reports whether the
 // value fits. When it does not, dst is returned as it was. The forms of int and
 // uuid have no text in common, so their order in a union does not matter.
 func (k kinds) append(dst []byte, value string) ([]byte, bool) {
 	if k.text() {
 		return appendEscaped(dst, value), true
+	}
+	if k == kindPath {
+		return appendPath(dst, value), true
 	}
 	if k&kindInt != 0 {
 		if out, ok := appendInt(dst, value); ok {
@@ -66,11 +76,24 @@ func (k kinds) append(dst []byte, value string) ([]byte, bool) {
 
 // canonical returns value in canonical form, not escaped, and whether it fits.
 func (k kinds) canonical(value string) (string, bool) {
-	if k.text() {
+	if k.text() || k == kindPath {
 		return value, true
 	}
 	out, ok := k.append(nil, value)
 	return string(out), ok
+}
+
+// appendPath appends value with its slashes as they are, so that keys of paths can be
+// read, and a pattern can name a part of the tree.
+func appendPath(dst []byte, value string) []byte {
+	for {
+		segment, rest, more := strings.Cut(value, "/")
+		dst = appendEscaped(dst, segment)
+		if !more {
+			return dst
+		}
+		dst, value = append(dst, '/'), rest
+	}
 }
 
 // appendInt appends value as a decimal without leading zeros if it is one that

@@ -124,11 +124,14 @@ func (h *hole) parseType(types, inner string) error {
 		kind := kindNamed(name)
 		switch {
 		case kind == 0:
-			return fail(h.at, "unknown type %q in {%s}: use int, str, uuid or a union such as int|str", name, inner)
+			return fail(h.at, "unknown type %q in {%s}: use int, str, uuid, path or a union such as int|str", name, inner)
 		case h.kinds&kind != 0:
 			return fail(h.at, "type %s stands twice in {%s}: state it once", name, inner)
 		}
 		h.kinds |= kind
+		if h.kinds.mixed() {
+			return fail(h.at, "path in a union in {%s}: it stands alone", inner)
+		}
 	}
 	h.Type = h.kinds.String()
 	return nil

@@ -34,11 +34,15 @@ type runCommand struct {
 	Longest   time.Duration `default:"400ms" placeholder:"D" help:"The longest of these pauses."`
 	Deadline  time.Duration `default:"2s" placeholder:"D" help:"The deadline of write intents."`
 	Refuse    bool          `help:"Have writes refused that cannot be put on record (Options.RefuseWrites)."`
+	Gateway   bool          `help:"Attack an API without a cache behind a gateway with one, in each process."`
 	Without   string        `placeholder:"GUARD" help:"Do without one guard, to see that it is needed."`
 	Controls  bool          `help:"Do without one guard after the other, and tell what each run finds."`
 	Quiet     bool          `help:"Do not tell what is done, only the outcome."`
 	Out       string        `placeholder:"DIR" help:"Keep logs and violations here. Default: a temporary directory, removed if all is well."`
 }
+
+// behind says in what is told of a run that there is a gateway.
+var behind = map[bool]string{true: " behind a gateway"}
 
 // errViolated says that the report tells what is wrong.
 var errViolated = errors.New("there were violations")
@@ -95,7 +99,7 @@ func (c *runCommand) attack(ctx context.Context) (_ *run, err error) {
 	if err := r.set(ctx); err != nil {
 		return nil, err
 	}
-	r.log("chaos: %s, %d processes, %v, seed %d, %d faults, in %s", c.Topology, c.Processes, c.Duration, c.Seed, len(plan), r.dir)
+	r.log("chaos: %s%s, %d processes, %v, seed %d, %d faults, in %s", c.Topology, behind[c.Gateway], c.Processes, c.Duration, c.Seed, len(plan), r.dir)
 	for _, step := range plan {
 		r.log("plan %s", step)
 	}
@@ -158,7 +162,7 @@ func (r *run) bound() time.Duration { return r.Deadline + 6*time.Second }
 func (r *run) command(program, life string) *exec.Cmd {
 	cmd := exec.Command(program, "api", "--name", life, "--db", r.database(),
 		fmt.Sprintf("--pauses=%g", r.Slow), "--longest", r.Longest.String(), "--without", r.Without,
-		fmt.Sprintf("--refuse=%t", r.Refuse))
+		fmt.Sprintf("--refuse=%t", r.Refuse), fmt.Sprintf("--gateway=%t", r.Gateway))
 	cmd.Env = append(os.Environ(), r.redis.Env...)
 	cmd.Env = append(cmd.Env, "REDIS_CACHE_INTENT_DEADLINE="+r.Deadline.String())
 	if os.Getenv("REDIS_CACHE_SOCKET_TIMEOUT") == "" {

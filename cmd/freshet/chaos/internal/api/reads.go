@@ -77,13 +77,13 @@ func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
 // top carries tags that only the result tells.
 func (s *Server) top(w http.ResponseWriter, r *http.Request) {
 	rows, read, err := s.ofOrg(r)
-	tagRows(r.Context(), rows)
+	s.tag(w, r, rows)
 	s.done(w, r, http.StatusOK, rows, read, err)
 }
 
 func (s *Server) mine(w http.ResponseWriter, r *http.Request) {
 	rows, read, err := s.load(r.Context(), func(ctx context.Context) ([]Row, error) { return s.db.ofOwner(ctx, caller(r)) })
-	tagRows(r.Context(), rows)
+	s.tag(w, r, rows)
 	s.done(w, r, http.StatusOK, rows, read, err)
 }
 
@@ -92,7 +92,7 @@ func (s *Server) pair(w http.ResponseWriter, r *http.Request) {
 	text, _, _ := strings.Cut(r.PathValue("a"), "_")
 	id, _ := strconv.Atoi(text)
 	rows, read, err := s.load(r.Context(), func(ctx context.Context) ([]Row, error) { return s.db.item(ctx, id) })
-	tagRows(r.Context(), rows)
+	s.tag(w, r, rows)
 	s.done(w, r, http.StatusOK, rows, read, err)
 }
 
@@ -136,8 +136,17 @@ func number(r *http.Request, name string) int {
 func orgTag(org int) string { return "org:" + strconv.Itoa(org) }
 func rowTag(id int) string  { return "row:" + strconv.Itoa(id) }
 
-func tagRows(ctx context.Context, rows []Row) {
+// tag says that an answer is made from rows: to the cache, or to the gateway.
+func (s *Server) tag(w http.ResponseWriter, r *http.Request, rows []Row) {
+	var groups []string
 	for _, row := range rows {
-		freshet.FromContext(ctx).Tag(rowTag(row.ID))
+		tag := rowTag(row.ID)
+		groups = append(groups, strconv.Quote(tag))
+		if s.cache != nil {
+			freshet.FromContext(r.Context()).Tag(tag)
+		}
+	}
+	if s.cache == nil && len(groups) > 0 {
+		w.Header().Set("Cache-Groups", strings.Join(groups, ", "))
 	}
 }

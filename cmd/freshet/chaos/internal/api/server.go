@@ -9,9 +9,11 @@ import (
 	"github.com/freshet-dev/freshet"
 )
 
-// Server answers requests from a database behind a cache.
+// Server answers requests from a database, behind a cache of its own or a gateway.
 type Server struct {
-	db     *DB
+	db *DB
+	// cache is nil behind a gateway: what handlers tell the cache is then told in
+	// HTTP, or by the gateway's routes.
 	cache  *freshet.Cache
 	name   string
 	pauses Pauses
@@ -31,6 +33,19 @@ func New(db *DB, cache *freshet.Cache, name string, pauses Pauses, noIntent bool
 	s.mux.HandleFunc("GET /orgs/{org}/report", s.report)
 	s.mux.HandleFunc("POST /orgs/{org}/items/{id}/job", s.job)
 	return s, nil
+}
+
+// Plain returns the API without a cache, for behind a gateway on [Routes].
+func Plain(db *DB, name string, pauses Pauses) *Server {
+	s := &Server{db: db, name: name, pauses: pauses, mux: http.NewServeMux()}
+	for _, r := range append(s.reads(), s.writes(false)...) {
+		s.mux.HandleFunc(r.pattern, r.handler)
+	}
+	s.mux.HandleFunc("GET /orgs/{org}/report", s.stats)
+	s.mux.HandleFunc("POST /orgs/{org}/items/{id}/job", s.write(func(ctx context.Context, r *http.Request) ([]Row, error) {
+		return s.db.set(ctx, number(r, "id"), false)
+	}))
+	return s
 }
 
 // ServeHTTP answers one request.

@@ -91,7 +91,7 @@ func (t *Traffic) write(l *fleet.Life) {
 			}
 			t.rest(c.rows)
 		}
-	case r.err != nil && c.kind == "abort":
+	case c.kind == "abort" && (r.err != nil || r.status == http.StatusBadGateway): // which is what a gateway makes of it
 	case r.status == http.StatusServiceUnavailable && t.MayRefuse && strings.Contains(r.cached, "refused"):
 		t.Report.Count("refused")
 	case c.kind == "refuse" && r.status == http.StatusConflict:

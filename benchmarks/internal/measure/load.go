@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"bufio"
@@ -13,16 +13,19 @@ import (
 	"time"
 )
 
-// load is the part of a process that sends requests: load ADDRESS CONNECTIONS
-// BODY. It is asked for windows, "MILLISECONDS", and answers with the number of
+// Host is what requests of [Load] name.
+const Host = "localhost"
+
+// Load is the part of a process that sends requests: load ADDRESS CONNECTIONS BODY
+// PATH. It is asked for windows, "MILLISECONDS", and answers with the number of
 // requests and the nanoseconds they took altogether, at the median and at the
 // 99th percentile.
 //
 // It speaks just enough HTTP to send one constant request and to skip its
 // answer, because it shares the machine with what it measures.
-func load(args []string, in io.Reader, out io.Writer) error {
-	if len(args) != 3 {
-		return fmt.Errorf("%s takes three arguments, not %q", roleLoad, args)
+func Load(args []string, in io.Reader, out io.Writer) error {
+	if len(args) != 4 {
+		return fmt.Errorf("%s takes four arguments, not %q", RoleLoad, args)
 	}
 	connections, err := strconv.Atoi(args[1])
 	if err != nil {
@@ -32,6 +35,7 @@ func load(args []string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	request := []byte("GET " + args[3] + " HTTP/1.1\r\nHost: " + Host + "\r\n\r\n")
 	clients := make([]*client, connections)
 	for i := range clients {
 		conn, err := net.Dial("tcp", args[0])
@@ -39,9 +43,9 @@ func load(args []string, in io.Reader, out io.Writer) error {
 			return err
 		}
 		defer conn.Close()
-		clients[i] = &client{conn: conn, reader: bufio.NewReaderSize(conn, 4096), body: body}
+		clients[i] = &client{conn: conn, reader: bufio.NewReaderSize(conn, 4096), body: body, request: request}
 	}
-	return answer(in, out, "ready", func(question string) (string, error) {
+	return Answer(in, out, "ready", func(question string) (string, error) {
 		ms, err := strconv.Atoi(question)
 		if err != nil {
 			return "", err
@@ -76,11 +80,10 @@ func window(clients []*client, d time.Duration) (string, error) {
 type client struct {
 	conn      net.Conn
 	reader    *bufio.Reader
+	request   []byte
 	body      int // expected length
 	latencies []time.Duration
 }
-
-var request = []byte("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
 // repeat sends requests until the deadline, at least one.
 func (c *client) repeat(deadline time.Time) error {
@@ -100,7 +103,7 @@ func (c *client) repeat(deadline time.Time) error {
 
 // once sends a request and reads its answer to the end.
 func (c *client) once() error {
-	if _, err := c.conn.Write(request); err != nil {
+	if _, err := c.conn.Write(c.request); err != nil {
 		return err
 	}
 	status, err := c.reader.ReadSlice('\n')

@@ -1,4 +1,6 @@
-package main
+// Package measure has what comparisons of servers need: processes that play the
+// parts of server and client, samples of what they use, and medians of ratios.
+package measure
 
 import (
 	"bufio"
@@ -9,23 +11,20 @@ import (
 	"os/exec"
 )
 
-// The parts that a child process can play, as its first argument.
-const (
-	roleServe = "serve"
-	roleLoad  = "load"
-)
+// RoleLoad is the first argument of a child that sends requests, see [Load].
+const RoleLoad = "load"
 
-// child is a process that runs this same program in another part. It says one
+// Child is a process that runs this same program in another part. It says one
 // line when it is ready, answers every line with a line, and ends when its
 // standard input does, which happens even when its parent is killed.
-type child struct {
+type Child struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
 	lines *bufio.Reader
 }
 
-// start starts a child and returns its first line.
-func start(role string, args ...string) (*child, string, error) {
+// Start starts a child and returns its first line.
+func Start(role string, args ...string) (*Child, string, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, "", err
@@ -43,16 +42,16 @@ func start(role string, args ...string) (*child, string, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, "", err
 	}
-	c := &child{cmd: cmd, stdin: stdin, lines: bufio.NewReader(stdout)}
+	c := &Child{cmd: cmd, stdin: stdin, lines: bufio.NewReader(stdout)}
 	ready, err := c.line()
 	if err != nil {
-		return nil, "", errors.Join(fmt.Errorf("%s %v: %w", role, args, err), c.stop())
+		return nil, "", errors.Join(fmt.Errorf("%s %v: %w", role, args, err), c.Stop())
 	}
 	return c, ready, nil
 }
 
-// ask sends a line and scans the answer's fields into dst.
-func (c *child) ask(question string, dst ...any) error {
+// Ask sends a line and scans the answer's fields into dst.
+func (c *Child) Ask(question string, dst ...any) error {
 	if _, err := io.WriteString(c.stdin, question+"\n"); err != nil {
 		return err
 	}
@@ -66,7 +65,7 @@ func (c *child) ask(question string, dst ...any) error {
 	return nil
 }
 
-func (c *child) line() (string, error) {
+func (c *Child) line() (string, error) {
 	line, err := c.lines.ReadString('\n')
 	if err != nil {
 		return "", fmt.Errorf("the process has ended: %w", err)
@@ -74,13 +73,13 @@ func (c *child) line() (string, error) {
 	return line[:len(line)-1], nil
 }
 
-// stop ends the process and waits until it is gone.
-func (c *child) stop() error {
+// Stop ends the process and waits until it is gone.
+func (c *Child) Stop() error {
 	return errors.Join(c.stdin.Close(), c.cmd.Wait())
 }
 
-// answer is a child's side: it says ready, then answers every line of in.
-func answer(in io.Reader, out io.Writer, ready string, reply func(question string) (string, error)) error {
+// Answer is a child's side: it says ready, then answers every line of in.
+func Answer(in io.Reader, out io.Writer, ready string, reply func(question string) (string, error)) error {
 	if _, err := fmt.Fprintln(out, ready); err != nil {
 		return err
 	}
@@ -96,3 +95,6 @@ func answer(in io.Reader, out io.Writer, ready string, reply func(question strin
 	}
 	return questions.Err()
 }
+
+// Command returns the process itself.
+func (c *Child) Command() *exec.Cmd { return c.cmd }

@@ -1,0 +1,93 @@
+// Command gateway compares hits of "freshet serve" over HTTP/1.1, on the embedded
+// store and on Redis, with those of nginx (proxy_cache) and Varnish, and with the
+// least that a Go server can do: writing constant bytes.
+//
+// All stand before the same origin and are loaded over loopback connections that
+// are kept alive, by a process of its own. Windows of all take turns, and each
+// round gives ratios of its own, so that what slows the machine down for a while
+// slows all of them. CPU time is that of a server's whole process tree, from
+// /proc: this runs on Linux only. What is not installed is left out, and said so.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/freshet-dev/freshet/benchmarks/internal/measure"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "gateway:", err)
+		os.Exit(1)
+	}
+}
+
+// run plays one of three parts: the comparison, or one of the processes that it
+// starts from this same program.
+func run(args []string, out io.Writer) error {
+	switch {
+	case len(args) > 0 && args[0] == roleOrigin:
+		return origin(args[1:], os.Stdin, out)
+	case len(args) > 0 && args[0] == measure.RoleLoad:
+		return measure.Load(args[1:], os.Stdin, out)
+	}
+	p, err := parsePlan(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return p.run(out)
+}
+
+// plan is what is to be measured.
+type plan struct {
+	window      time.Duration
+	rounds      int
+	connections []int
+	bodies      []int
+}
+
+// parsePlan reads the command line.
+func parsePlan(args []string) (plan, error) {
+	flags := flag.NewFlagSet("gateway", flag.ContinueOnError)
+	seconds := flags.Float64("seconds", 1, "length of a window in `seconds`")
+	rounds := flags.Int("rounds", 9, "windows per server")
+	connections := flags.String("connections", "64,1", "numbers of connections")
+	bodies := flags.String("bodies", "4096", "sizes of the body in `bytes`")
+	short := flags.Bool("short", false, "a few moments of everything, to see that it runs")
+	if err := flags.Parse(args); err != nil {
+		return plan{}, err
+	}
+	if *short {
+		*seconds, *rounds = 0.1, 1
+	}
+	p := plan{window: time.Duration(*seconds * float64(time.Second)), rounds: *rounds}
+	if flags.NArg() > 0 || p.window <= 0 || p.rounds < 1 {
+		return plan{}, errors.New("arguments are flags only, -seconds and -rounds are positive")
+	}
+	var err, bad error
+	p.connections, err = numbers("connections", *connections)
+	p.bodies, bad = numbers("bodies", *bodies)
+	return p, errors.Join(err, bad)
+}
+
+// numbers reads a comma-separated list of positive numbers.
+func numbers(name, list string) (all []int, err error) {
+	for field := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(field)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("-%s: %q is not a positive number", name, field)
+		}
+		all = append(all, n)
+	}
+	return all, nil
+}

@@ -1,0 +1,45 @@
+package measure
+
+import (
+	"slices"
+	"strconv"
+)
+
+// Sample is what was measured of a variant in one window.
+type Sample struct {
+	Rate     float64 // requests per second
+	CPU      float64 // of the server process, microseconds per request
+	RedisCPU float64 // of Redis, microseconds per request
+	P50, P99 float64 // microseconds
+}
+
+// Rate and the others return one value of a sample.
+func Rate(s Sample) float64     { return s.Rate }
+func CPU(s Sample) float64      { return s.CPU }
+func RedisCPU(s Sample) float64 { return s.RedisCPU }
+func P50(s Sample) float64      { return s.P50 }
+func P99(s Sample) float64      { return s.P99 }
+
+// Median returns the median of a value of the samples.
+func Median(samples []Sample, of func(Sample) float64) float64 {
+	values := make([]float64, len(samples))
+	for i, s := range samples {
+		values[i] = of(s)
+	}
+	return middle(values)
+}
+
+// Ratio returns the median of the rounds' ratios. A round's windows lie next to
+// each other, so that noise which lasts longer than a round cancels out.
+func Ratio(with, without []Sample, of func(Sample) float64) string {
+	values := make([]float64, len(with))
+	for i := range with {
+		values[i] = of(with[i]) / of(without[i])
+	}
+	return strconv.FormatFloat(middle(values), 'f', 2, 64)
+}
+
+func middle(values []float64) float64 {
+	slices.Sort(values)
+	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
+}
