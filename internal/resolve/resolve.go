@@ -24,14 +24,14 @@ const CallerName = "caller"
 // Plan is what a rule says about its requests. It must not change once it is in
 // use.
 type Plan struct {
-	Key     *template.Template // nil on a write route without a key of its own
-	Tags    []*template.Template
+	Key  *template.Template // nil on a write route without a key of its own
+	Tags []*template.Template
 	// GroupPrefix goes before the names of groups; nil for nothing.
 	GroupPrefix *template.Template
-	Pattern string // of the route, as http.ServeMux knows it; empty if unknown
-	Route   pattern.Route
-	Unnamed []string // the pattern's wildcards that the key does not name
-	Named   []string // the placeholders of the key
+	Pattern     string // of the route, as http.ServeMux knows it; empty if unknown
+	Route       pattern.Route
+	Unnamed     []string // the pattern's wildcards that the key does not name
+	Named       []string // the placeholders of the key
 
 	IgnoreQuery []string // "*" for all that the key does not name
 	VaryHeaders []string // in canonical form, sorted
