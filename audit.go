@@ -45,9 +45,14 @@ type Audited = audit.Counts
 func (c *Cache) Audited() Audited { return c.auditor.Counts() }
 
 // audit looks into a hit. header is what middleware in front had set.
-func (rt *route) audit(header http.Header, r *http.Request, ref Ref, e *Entry) {
-	c, start := rt.cache, time.Now()
+func (rt *route) audit(header http.Header, r *http.Request, q *query, e *Entry) {
+	c, start, ref := rt.cache, time.Now(), q.Ref
 	ctx, _ := withControl(r.Context())
+	if e.Identity != q.identity { // a form of what the handler answers
+		if found, err := c.look(ctx, q); err == nil && found.Entry != nil {
+			e = found.Entry
+		}
+	}
 	c.auditor.Audit(audit.Subject{
 		Request: r.WithContext(ctx),
 		Header:  header,

@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/freshet-dev/freshet/internal/ahead"
 	"github.com/freshet-dev/freshet/internal/audit"
 	"github.com/freshet-dev/freshet/internal/background"
+	"github.com/freshet-dev/freshet/internal/coding"
 	"github.com/freshet-dev/freshet/internal/flight"
 	"github.com/freshet-dev/freshet/internal/memo"
 	"github.com/freshet-dev/freshet/internal/owed"
@@ -34,6 +36,14 @@ type Options struct {
 
 	// Audit has some hits compared with what their handlers answer. Default: none.
 	Audit Audit
+
+	// Codings are the content codings that answers of text and the like, of a kibibyte
+	// and more, are sent in to clients which want one: the first, where a client wants
+	// several as much. The form in a coding is made once and is an entry beside the
+	// answer's: what drops the one drops the other, and each is a variant of the key.
+	// Its ETag is the answer's and the coding's name. Answers that are not stored are
+	// sent as they are. Default: none; see [Zstd] and [Gzip].
+	Codings []Coding
 
 	// RefuseWrites answers a write with 503 and Retry-After, and does not run its
 	// handler, when what it invalidates cannot be put on record ([Intender]): for
@@ -64,6 +74,8 @@ type Cache struct {
 	memo    memo.Memo
 	runs    background.Runs
 	routes  routes.Table // the rules that answer reads
+	ahead   *ahead.Ahead
+	forms   coding.Forms[*Entry]
 }
 
 // New returns a cache on store, which it owns from now on. o may be nil; it is
@@ -79,11 +91,14 @@ func New(store Store, o *Options) (*Cache, error) {
 	if store == nil {
 		return nil, errors.New("freshet: New needs a store, unless Options.Disabled is set")
 	}
+	if err := coding.Check(c.options.Codings); err != nil {
+		return nil, fmt.Errorf("freshet: Options.Codings: %w", err)
+	}
 	var err error
 	if c.auditor, err = audit.New(c.options.Audit.Fraction, c.options.Audit.Grace); err != nil {
 		return nil, err
 	}
-	c.store = store
+	c.store, c.ahead = store, ahead.New()
 	c.guard = newGuard(store, c.options.logger(), c.observe)
 	return c, nil
 }
@@ -97,6 +112,7 @@ func (c *Cache) Close(ctx context.Context) error {
 		return nil
 	}
 	c.auditor.Close()
+	c.ahead.Close()
 	c.runs.Close()
 	return c.guard.close(ctx)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/freshet-dev/freshet/internal/background"
 	"github.com/freshet-dev/freshet/internal/capture"
+	"github.com/freshet-dev/freshet/internal/coding"
 	"github.com/freshet-dev/freshet/internal/pattern"
 	"github.com/freshet-dev/freshet/internal/resolve"
 	"github.com/freshet-dev/freshet/internal/rfc9111"
@@ -37,6 +38,7 @@ type route struct {
 
 // ServeHTTP is the life of a request.
 func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = coding.Known(r, rt.cache.options.Codings)
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		rt.read(w, r)
@@ -63,14 +65,17 @@ func (rt *route) read(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	start := time.Now()
-	q, found, err := c.find(r, at)
+	q, found, err := c.find(r, at, rt.wanted(r))
 	if at.Credentialed && found.Entry != nil && !rt.plan.shared(found.Entry, r) {
 		found.Entry, found.Reason = nil, Absent
 	}
 	if e := found.Entry; err == nil && found.fresh(start) && !rt.plan.demanding(r) {
 		if !rt.plan.EarlyRefresh || !background.Early(e.left(start), e.Took) {
-			rt.hit(w, r, q.Ref, e, nil, start)
+			rt.hit(w, r, &q, e, nil, start)
 			return
+		}
+		if e.Identity != q.identity { // a form is not what is loaded
+			found, err = c.look(r.Context(), &q)
 		}
 	}
 	v := &visit{route: rt, w: w, r: r, query: q, found: found, start: start}
@@ -110,13 +115,16 @@ func (p *plan) shared(e *Entry, r *http.Request) bool {
 
 // hit answers from an entry: a stored one, for which status is nil unless there is
 // more to say than that, or one that another request has just loaded.
-func (rt *route) hit(w http.ResponseWriter, r *http.Request, ref Ref, e *Entry, status *rfc9111.Status, start time.Time) {
+func (rt *route) hit(w http.ResponseWriter, r *http.Request, q *query, e *Entry, status *rfc9111.Status, start time.Time) {
 	now := time.Now()
-	rt.cache.observe(Event{Kind: EventHit, Rule: rt.plan.Name, Key: ref.Key, Elapsed: now.Sub(start)})
-	if a := rt.cache.auditor; a != nil && status == nil && a.Sample() {
-		defer rt.audit(w.Header().Clone(), r, ref, e)
+	rt.cache.observe(Event{Kind: EventHit, Rule: rt.plan.Name, Key: q.Key, Elapsed: now.Sub(start)})
+	if rt.plan.RefreshAhead > 0 && status == nil {
+		rt.expect(w, r, q, e)
 	}
-	a := e.answer()
+	if a := rt.cache.auditor; a != nil && status == nil && a.Sample() {
+		defer rt.audit(w.Header().Clone(), r, q, e)
+	}
+	a := rt.form(r, q, e).answer()
 	a.Serve(w, r, status, now)
 }
 

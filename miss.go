@@ -27,6 +27,8 @@ type load struct {
 
 	out    *capture.Writer
 	entry  *Entry // the answer, if it is not out: from.Entry, freshened
+	made   *Entry // the answer, if it is to be shared
+	at     query  // its place
 	failed bool   // the handler has, and out is no answer if there is a stale one
 	fate   string // what became of the answer, for Cache-Status
 }
@@ -246,6 +248,7 @@ func (l *load) keep(ctx context.Context, s rfc9111.Storage, e *Entry, as string)
 	e.TTL, e.Fresh, e.Age = max(s.Keep, time.Millisecond), s.Fresh, s.Age
 	e.Tags = l.control.allTags(slices.Concat(l.tags, e.Tags))
 	l.fate = l.route.cache.keep(ctx, l.route.plan.Name, &q, e, as)
+	l.made, l.at = e, q
 	return e
 }
 
@@ -261,8 +264,13 @@ func (l *load) finish() {
 	case l.entry != nil && l.r.Method != http.MethodHead:
 		status := l.status()
 		status.ForwardStatus = http.StatusNotModified
-		a := l.entry.answer()
+		a := l.route.form(l.r, &l.at, l.entry).answer()
 		a.Serve(l.w, l.r, &status, time.Now())
+	case l.made != nil && !l.out.Passing():
+		if f := l.route.form(l.r, &l.at, l.made); f != l.made {
+			l.out.Recode(f.Header, f.Body)
+		}
+		fallthrough
 	default:
 		l.out.FinishFor(l.r)
 	}

@@ -29,7 +29,7 @@ func (v *visit) pick() bool {
 		return false
 	}
 	// Not as a plain hit, which may be audited: handlers are run for whole answers.
-	v.route.hit(v.w, v.r, at.Ref, v.part, &rfc9111.Status{Hit: true}, v.start)
+	v.route.hit(v.w, v.r, &at, v.part, &rfc9111.Status{Hit: true}, v.start)
 	return true
 }
 

@@ -176,7 +176,7 @@ func TestRange(t *testing.T) {
 				t.Errorf("status %d, want %d", w.Code, code)
 			}
 		}
-		part(`fwd=uri-miss; detail="status"`, http.StatusPartialContent, "60")
+		part(stored, http.StatusPartialContent, "60")
 		s.get()
 		part(hit, http.StatusPartialContent, "60")
 		time.Sleep(15 * second)

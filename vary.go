@@ -14,7 +14,8 @@ import (
 // mostNames bounds the request fields by which the answers of one place differ.
 const mostNames = 16
 
-// find looks for the answer to r, which is at home at a place.
+// find looks for the answer to r, which is at home at a place, or for its form in a
+// coding.
 //
 // Where answers differ by request fields that only they name, in Vary, there is a
 // marker at home: an entry without a status that holds those names. The answers have
@@ -22,13 +23,13 @@ const mostNames = 16
 // request finds none but one that agrees in all of them (RFC 9111, section 4.1). The
 // marker is no answer: nothing that it says can be stale, only out of date, which
 // costs a miss.
-func (c *Cache) find(r *http.Request, at resolve.Place) (query, Found, error) {
+func (c *Cache) find(r *http.Request, at resolve.Place, k *Coding) (query, Found, error) {
 	q := query{Ref: Ref{at.Key, at.Variant}, identity: at.Identity, home: at}
-	found, err := c.look(r.Context(), &q)
+	found, err := c.either(r, &q, k)
 	if e := found.Entry; e != nil && e.Status == 0 {
 		names, _ := rfc9111.VaryNames([]string{e.Header[0].Value})
 		q = q.among(names, r)
-		found, err = c.look(r.Context(), &q)
+		found, err = c.either(r, &q, k)
 	}
 	return q, found, err
 }

@@ -76,7 +76,7 @@ func (v *visit) answer() {
 			return
 		}
 		front := v.w.Header().Clone()
-		v.route.hit(v.w, v.r, v.Ref, e, nil, v.start)
+		v.route.hit(v.w, v.r, &v.query, e, nil, v.start)
 		if p.EarlyRefresh && background.Early(e.left(v.start), e.Took) {
 			v.refresh(front)
 		}
@@ -94,7 +94,7 @@ func (v *visit) answer() {
 			v.stale("failing", nil)
 			return
 		}
-		v.miss()
+		v.miss(false)
 	}
 }
 
@@ -105,8 +105,8 @@ func reloads(r *http.Request) bool {
 	return d.Has(rfc9111.NoCache) || limited && age == 0
 }
 
-// miss asks the handler.
-func (v *visit) miss() {
+// miss asks the handler; patiently, if nobody waits for the answer.
+func (v *visit) miss(patiently bool) {
 	p := v.route.plan
 	tags, why := p.requests.TagsOf(v.r)
 	prefix, unprefixed := p.requests.GroupPrefixOf(v.r)
@@ -117,7 +117,7 @@ func (v *visit) miss() {
 		return
 	}
 	v.tags, v.prefix = tags, prefix
-	if p.HardTimeout > 0 || p.SoftTimeout > 0 && v.use.OnError {
+	if !patiently && (p.HardTimeout > 0 || p.SoftTimeout > 0 && v.use.OnError) {
 		v.await()
 		return
 	}
@@ -146,11 +146,11 @@ func (v *visit) load() {
 	case a.entry.Identity != v.identity && !v.meets(a.entry):
 		v.move(a.entry)
 	case a.hit:
-		v.route.hit(v.w, v.r, v.Ref, a.entry, nil, v.start)
+		v.route.hit(v.w, v.r, &v.query, a.entry, nil, v.start)
 	default:
 		status := v.forwarded()
 		status.Collapsed = true
-		v.route.hit(v.w, v.r, v.Ref, a.entry, &status, v.start)
+		v.route.hit(v.w, v.r, &v.query, a.entry, &status, v.start)
 	}
 }
 
@@ -166,7 +166,12 @@ func (v *visit) ranged() bool { return v.r.Header["Range"] != nil }
 // meets reports whether the answer that another has loaded answers this request,
 // too: it agrees in all that the answer's Vary names.
 func (v *visit) meets(e *Entry) bool {
-	return v.elsewhere(e).identity == e.Identity
+	q := v.elsewhere(e)
+	if q.identity != e.Identity {
+		return false
+	}
+	v.query = q
+	return true
 }
 
 // elsewhere returns the place of this request among answers that differ like e.
@@ -189,7 +194,7 @@ func (v *visit) move(e *Entry) {
 		v.bypass = trouble(err)
 	}
 	if v.found.fresh(time.Now()) && !v.anew {
-		v.route.hit(v.w, v.r, v.Ref, v.found.Entry, nil, v.start)
+		v.route.hit(v.w, v.r, &v.query, v.found.Entry, nil, v.start)
 		return
 	}
 	v.load()
@@ -207,7 +212,7 @@ func (v *visit) alone(unshared bool) {
 // A status is given unless it is simply a hit.
 func (v *visit) stale(why string, status *rfc9111.Status) {
 	v.event(EventStale, why, nil)
-	now, a := time.Now(), v.found.Entry.answer()
+	now, a := time.Now(), v.route.form(v.r, &v.query, v.found.Entry).answer()
 	if status == nil {
 		status = &rfc9111.Status{Hit: true, TTL: v.found.Entry.left(now), Detail: []string{why}}
 	}
@@ -227,7 +232,7 @@ func (v *visit) stands() bool {
 
 // same reports whether two look-ups have found the same entry.
 func (e *Entry) same(other *Entry) bool {
-	return e.Stamp == other.Stamp && e.Loaded.Equal(other.Loaded)
+	return e.Stamp == other.Stamp && e.alike(other)
 }
 
 // refuse answers without the handler and without an entry.

@@ -25,3 +25,18 @@ func Request(ctx context.Context, r *http.Request) *http.Request {
 	}
 	return r
 }
+
+// most is how much of a request is kept.
+const most = 8 << 10
+
+// Small reports whether a copy of r may be kept for long, one of many: it is no larger
+// than what clients usually send, and has no body.
+func Small(r *http.Request) bool {
+	size := len(r.RequestURI)
+	for name, lines := range r.Header {
+		for _, line := range lines {
+			size += len(name) + len(line)
+		}
+	}
+	return size <= most && r.ContentLength == 0
+}

@@ -199,3 +199,20 @@ func restoreMarked(h http.Header, marked string, lines []string) {
 	// A new array: the one in place may be somebody else's.
 	h[name] = slices.Concat(h[name], lines)
 }
+
+// Recode makes the answer, which is held back whole, another form of itself: with the
+// body, and with the fields of the stored header that differ between the forms.
+func (c *Writer) Recode(header []Field, body string) {
+	h := c.outer.Clone()
+	if h == nil {
+		h = make(http.Header)
+	}
+	Restore(h, header)
+	for _, name := range [...]string{"Accept-Ranges", "Content-Encoding", "Content-Length", "Etag", "Vary"} {
+		delete(c.Sent, name)
+		if lines := h[name]; lines != nil {
+			c.Sent[name] = lines
+		}
+	}
+	c.Body = []byte(body)
+}

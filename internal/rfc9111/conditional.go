@@ -24,10 +24,12 @@ func Selective(r *http.Request) bool {
 
 // NotModified reports whether the conditions of r say that the client already has the
 // answer with the header h, which must be a 200 or a 206 (RFC 9111, section 4.3.2; RFC
-// 9110, sections 13.1.2, 13.1.3 and 13.2.2). Only to GET and HEAD is that an answer. A
-// condition that cannot be read makes for the whole answer.
+// 9110, sections 13.1.2, 13.1.3 and 13.2.2). Only to GET and HEAD is that an answer, and
+// to a QUERY about its tag (RFC 10008). A condition that cannot be read
+// makes for the whole answer.
 func NotModified(r *http.Request, h http.Header) bool {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	get := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if !get && r.Method != "QUERY" {
 		return false
 	}
 	if lines := r.Header["If-None-Match"]; lines != nil {
@@ -36,7 +38,7 @@ func NotModified(r *http.Request, h http.Header) bool {
 		return trim(list) == "*" || listed(list, only(h, "Etag"))
 	}
 	since, ok := dateIn(r.Header, "If-Modified-Since")
-	if !ok {
+	if !ok || !get {
 		return false
 	}
 	if h["Last-Modified"] != nil {
