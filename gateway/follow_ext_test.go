@@ -222,3 +222,24 @@ func TestLogIsOpenedAnew(t *testing.T) {
 	s.until("the line is in the old file", contains(log+".1", "GET /before"))
 	s.until("the line is in the new file", contains(log, "GET /after"))
 }
+
+// TestLineOfALongRequest: a request that began under one log and ends under another is
+// in the other.
+func TestLineOfALongRequest(t *testing.T) {
+	up := newGate()
+	url := server(t, up)
+	file := strings.ReplaceAll(plain, "UPSTREAM", url) + "log: {access: common, file: " + filepath.Join(t.TempDir(), "access.log") + "}\n"
+	s := standOn(t, url, file)
+	under := s.ask("/long")
+	<-up.began
+	if err := s.front.Reload(config(t, "listen: 127.0.0.1:0\n"+strings.ReplaceAll(file, "access.log", "other.log"))); err != nil {
+		t.Fatal(err)
+	}
+	close(up.open)
+	<-under
+	path := s.gateway.Config().Log.File
+	s.until("the line is in the other log", func() bool {
+		all, _ := os.ReadFile(path)
+		return strings.Contains(string(all), "GET /long")
+	})
+}

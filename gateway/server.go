@@ -202,8 +202,9 @@ func (s *site) close() {
 		return
 	}
 	s.cancel()
-	_ = s.server.Close()
 	_ = s.listener.Close()
+	// Those included that have been upgraded, of which the server knows nothing: a
+	// handler may be busy writing to one.
 	s.listener.CloseAll()
 }
 
