@@ -243,3 +243,22 @@ func TestLineOfALongRequest(t *testing.T) {
 		return strings.Contains(string(all), "GET /long")
 	})
 }
+
+// TestReloadIsWhole: of a configuration that the gateway refuses, the front takes
+// nothing either.
+func TestReloadIsWhole(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "access.log")
+	s := stand(t, text("ok"), plain+"log: {access: common, file: "+log+"}\n")
+	s.gateway.Close() // it then refuses every other
+	other := config(t, strings.ReplaceAll(plain, "UPSTREAM", "http://127.0.0.1:1")+"limits: {body: 1}\nlog: {access: common, file: "+log+".other}\n")
+	if err := s.front.Reload(other); err == nil {
+		t.Fatal("it is not refused")
+	}
+	if got := s.do("POST", "/", "longer than one"); got.StatusCode != http.StatusOK {
+		t.Errorf("%d", got.StatusCode)
+	}
+	s.until("the line is in the old log", func() bool {
+		all, _ := os.ReadFile(log)
+		return strings.Contains(string(all), "POST /")
+	})
+}

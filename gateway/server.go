@@ -70,9 +70,11 @@ func (f *Front) listen(ctx context.Context) (err error) {
 			return fmt.Errorf("freshet: %w", err)
 		}
 	}
-	if err := f.openLog(c); err != nil {
+	l, err := f.openLog(c)
+	if err != nil {
 		return err
 	}
+	f.access.Store(l)
 	if f.main, err = f.open(ctx, c.Listen, f.pair, f.everybody); err != nil {
 		return err
 	}
