@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/freshet-dev/freshet/internal/resolve"
@@ -34,6 +36,7 @@ func compile(r Rule, refuses bool) (*plan, error) {
 	c.Name = cmp.Or(r.Name, r.Pattern, r.Key)
 	c.limits()
 	c.refreshAhead()
+	slices.SortStableFunc(c.problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	c.requests = resolve.Compile(resolve.Rule{
 		Pattern: r.Pattern, Key: r.Key, GroupPrefix: r.GroupPrefix, Tags: r.Tags,
 		Invalidate: r.Invalidate, InvalidateMatch: r.InvalidateMatch, InvalidateTags: r.InvalidateTags,
@@ -56,24 +59,27 @@ func (c *compiler) fail(field, format string, args ...any) {
 }
 
 func (c *compiler) limits() {
-	c.TTL = c.lifetime("TTL", c.TTL, DefaultTTL)
-	c.ErrorTTL = c.lifetime("ErrorTTL", c.ErrorTTL, 0)
-	switch {
-	case c.MaxBody == 0:
-		c.MaxBody = DefaultMaxBody
-	case c.MaxBody < 0 || c.MaxBody > maxBody:
+	for field, d := range map[string]*time.Duration{
+		"TTL": &c.TTL, "ErrorTTL": &c.ErrorTTL, "StaleWhileRevalidate": &c.StaleWhileRevalidate,
+		"StaleIfError": &c.StaleIfError, "SoftTimeout": &c.SoftTimeout, "HardTimeout": &c.HardTimeout,
+	} {
+		if *d != 0 && (*d < time.Millisecond || *d > MaxTTL) {
+			c.fail(field, "%v is out of range: use a millisecond to %v, or 0 for the default", *d, MaxTTL)
+		}
+	}
+	c.TTL, c.MaxBody = cmp.Or(c.TTL, DefaultTTL), cmp.Or(c.MaxBody, DefaultMaxBody)
+	if c.MaxBody < 0 || c.MaxBody > maxBody {
 		c.fail("MaxBody", "%d is out of range: use 1 to %d bytes, or 0 for the default of %d", c.MaxBody, maxBody, DefaultMaxBody)
 	}
-}
-
-func (c *compiler) lifetime(field string, d, byDefault time.Duration) time.Duration {
-	if d == 0 {
-		return byDefault
+	if c.Lifetime > LifetimeRule {
+		c.fail("Lifetime", "%d is none of the sources of lifetimes", c.Lifetime)
 	}
-	if d < time.Millisecond || d > MaxTTL {
-		c.fail(field, "%v is out of range: use a millisecond to %v, or 0 for the default", d, MaxTTL)
+	if !(c.Jitter >= 0 && c.Jitter < 1) { // so that NaN is refused
+		c.fail("Jitter", "%v is out of range: use 0 to less than 1", c.Jitter)
 	}
-	return d
+	if c.HardTimeout > 0 && c.SoftTimeout >= c.HardTimeout {
+		c.fail("SoftTimeout", "%v is not less than the HardTimeout of %v: it would never end the wait", c.SoftTimeout, c.HardTimeout)
+	}
 }
 
 // writes checks what is said about writes alone.

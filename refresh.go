@@ -2,9 +2,7 @@ package freshet
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/freshet-dev/freshet/internal/background"
@@ -12,9 +10,6 @@ import (
 	"github.com/freshet-dev/freshet/internal/memo"
 	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
-
-// errTimeout ends what a request has waited for that does not wait any more.
-var errTimeout = errors.New("freshet: the handler has not answered in time")
 
 // on returns the visit as it goes on elsewhere, on a request of its own.
 func (v *visit) on(w http.ResponseWriter, r *http.Request) *visit {
@@ -64,7 +59,7 @@ func (v *visit) reload(front http.Header) (run func()) {
 		}()
 		other.start = time.Now()
 		other.event(EventRefresh, "", nil)
-		other.miss()
+		other.miss(true)
 	}
 }
 
@@ -73,7 +68,7 @@ func (v *visit) reload(front http.Header) (run func()) {
 // a handler under it has to end before the request does: then the answer is sent, and
 // the request stays.
 func (v *visit) behind(run func()) {
-	if v.route.plan.Params == nil {
+	if v.route.plan.lasts() {
 		go run()
 		return
 	}
@@ -82,89 +77,36 @@ func (v *visit) behind(run func()) {
 	run()
 }
 
-// await loads the answer in a goroutine that the request can leave when its time is
+// await loads the answer in a goroutine that the request leaves when its time is
 // over. The handler goes on, and its answer is stored.
 func (v *visit) await() {
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(v.r.Context()))
-	// Until then the client's leaving counts as ever.
-	unwatch := context.AfterFunc(v.r.Context(), func() { cancel(context.Cause(v.r.Context())) })
-	gate := capture.NewGate(v.w)
-	other := v.on(gate, v.r.Clone(ctx))
-	var leading atomic.Bool
-	other.leads = func() { leading.Store(true) }
-	done := make(chan any, 1)
-	go func() {
-		defer func() { done <- recover() }()
-		other.load()
-	}()
-	finish := func(value any) {
-		unwatch()
-		cancel(nil)
-		if value != nil {
-			panic(value)
-		}
+	c, p := v.route.cache, v.route.plan
+	stale := func() {
+		c.memo.Note(v.identity, memo.Failing, retryPause)
+		v.stale("timeout", &rfc9111.Status{Forward: "stale", Detail: []string{"timeout"}})
 	}
-	for _, limit := range v.limits() {
-		timer := time.NewTimer(time.Until(v.start.Add(limit.after)))
-		select {
-		case value := <-done:
-			timer.Stop()
-			finish(value)
-			return
-		case <-timer.C:
-		}
-		if limit.stale && !v.stands() || !gate.Detach() {
-			continue
-		}
-		unwatch()
-		v.late(limit.stale)
-		v.leave(leading.Load(), cancel, done)
-		return
-	}
-	finish(<-done)
-}
-
-// limit is how long a request waits, and whether it then gets what is stale.
-type limit struct {
-	after time.Duration
-	stale bool
-}
-
-func (v *visit) limits() (all []limit) {
-	p := v.route.plan
+	var limits []background.Limit
 	if p.SoftTimeout > 0 && v.use.OnError {
-		all = append(all, limit{p.SoftTimeout, true})
+		limits = append(limits, background.Limit{At: v.start.Add(p.SoftTimeout), Ready: v.stands, Answer: stale})
 	}
 	if p.HardTimeout > 0 {
-		all = append(all, limit{p.HardTimeout, false})
+		limits = append(limits, background.Limit{At: v.start.Add(p.HardTimeout), Answer: func() {
+			if v.use.OnError && v.stands() {
+				stale()
+				return
+			}
+			v.refuse("timeout")
+		}})
 	}
-	return all
-}
-
-// late answers a request whose time is over.
-func (v *visit) late(stale bool) {
-	if !stale && !(v.use.OnError && v.stands()) {
-		v.refuse("timeout")
-		return
-	}
-	v.route.cache.memo.Note(v.identity, memo.Failing, retryPause)
-	v.stale("timeout", &rfc9111.Status{Forward: "stale", Detail: []string{"timeout"}})
-}
-
-// leave leaves the load to itself. One that waits for another's has nothing to wait
-// for any more.
-func (v *visit) leave(leading bool, cancel context.CancelCauseFunc, done <-chan any) {
-	end, ok := func() {}, false
-	if leading {
-		end, ok = v.route.cache.runs.Begin(v.identity, cancel)
-	}
-	if !ok {
-		cancel(errTimeout)
-		end = func() {}
-	}
-	v.behind(func() {
-		defer cancel(nil)
-		defer end()
-		v.route.cache.logPanic(<-done)
+	rest := c.runs.Await(v.identity, v.w, v.r, limits, func(w http.ResponseWriter, r *http.Request, leads func()) {
+		other := v.on(w, r)
+		other.leads = leads
+		other.load()
 	})
+	if rest != nil {
+		v.behind(func() { c.logPanic(rest()) })
+	}
 }
+
+// lasts reports whether a request is good for its handler when it has been answered.
+func (p *plan) lasts() bool { return p.Params == nil || p.ParamsLast }

@@ -2,6 +2,7 @@ package freshet_test
 
 import (
 	"errors"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -38,6 +39,14 @@ func TestRuleErrors(t *testing.T) {
 		{"TTL too short", "GET /x", freshet.Rule{Key: "x", TTL: time.Microsecond}, "TTL", "out of range"},
 		{"TTL negative", "GET /x", freshet.Rule{Key: "x", TTL: -1}, "TTL", "out of range"},
 		{"TTL too long", "GET /x", freshet.Rule{Key: "x", TTL: freshet.MaxTTL + 1}, "TTL", "out of range"},
+		{"stale too long", "GET /x", freshet.Rule{Key: "x", StaleWhileRevalidate: freshet.MaxTTL + 1}, "StaleWhileRevalidate", "out of range"},
+		{"stale negative", "GET /x", freshet.Rule{Key: "x", StaleIfError: -1}, "StaleIfError", "out of range"},
+		{"time-out negative", "GET /x", freshet.Rule{Key: "x", HardTimeout: -1}, "HardTimeout", "out of range"},
+		{"soft time-out too short", "GET /x", freshet.Rule{Key: "x", SoftTimeout: time.Microsecond}, "SoftTimeout", "out of range"},
+		{"soft time-out of no use", "GET /x", freshet.Rule{Key: "x", SoftTimeout: time.Second, HardTimeout: time.Second}, "SoftTimeout", "not less than"},
+		{"lifetime", "GET /x", freshet.Rule{Key: "x", Lifetime: freshet.LifetimeRule + 1}, "Lifetime", "none of"},
+		{"jitter", "GET /x", freshet.Rule{Key: "x", Jitter: 1}, "Jitter", "out of range"},
+		{"jitter that is no number", "GET /x", freshet.Rule{Key: "x", Jitter: math.NaN()}, "Jitter", "out of range"},
 		{"ErrorTTL", "GET /x", freshet.Rule{Key: "x", ErrorTTL: -1}, "ErrorTTL", "out of range"},
 		{"MaxBody negative", "GET /x", freshet.Rule{Key: "x", MaxBody: -1}, "MaxBody", "out of range"},
 		{"MaxBody absurd", "GET /x", freshet.Rule{Key: "x", MaxBody: 1 << 40}, "MaxBody", "out of range"},
@@ -119,7 +128,7 @@ func TestEveryProblemAtOnce(t *testing.T) {
 		}
 		fields = append(fields, problem.Field)
 	}
-	if got, want := strings.Join(fields, " "), "TTL MaxBody VaryHeaders Key Tags Tags Invalidate"; got != want {
+	if got, want := strings.Join(fields, " "), "MaxBody TTL VaryHeaders Key Tags Tags Invalidate"; got != want {
 		t.Errorf("fields %q, want %q", got, want)
 	}
 	if r := s.get("/x"); r.Status != http.StatusNotFound {

@@ -48,6 +48,24 @@ func TestHardTimeout(t *testing.T) {
 	})
 }
 
+// TestNobodyWaitsForARefresh: a limit is for requests; the refresh behind one's back
+// takes the time that it takes.
+func TestNobodyWaitsForARefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rule := swr
+		rule.HardTimeout = second
+		s := newStage(t, rule)
+		s.get()
+		s.version.Add(1)
+		s.slowly(5 * second)
+		time.Sleep(15 * second)
+		s.want(s.get(), revalidating, "0")
+		time.Sleep(6 * second)
+		s.want(s.get(), hit, "1")
+		s.wantRuns(2)
+	})
+}
+
 // TestInTime: a limit that is kept changes nothing.
 func TestInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

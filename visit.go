@@ -94,7 +94,7 @@ func (v *visit) answer() {
 			v.stale("failing", nil)
 			return
 		}
-		v.miss()
+		v.miss(false)
 	}
 }
 
@@ -105,8 +105,8 @@ func reloads(r *http.Request) bool {
 	return d.Has(rfc9111.NoCache) || limited && age == 0
 }
 
-// miss asks the handler.
-func (v *visit) miss() {
+// miss asks the handler; patiently, if nobody waits for the answer.
+func (v *visit) miss(patiently bool) {
 	p := v.route.plan
 	tags, why := p.requests.TagsOf(v.r)
 	prefix, unprefixed := p.requests.GroupPrefixOf(v.r)
@@ -117,7 +117,7 @@ func (v *visit) miss() {
 		return
 	}
 	v.tags, v.prefix = tags, prefix
-	if p.HardTimeout > 0 || p.SoftTimeout > 0 && v.use.OnError {
+	if !patiently && (p.HardTimeout > 0 || p.SoftTimeout > 0 && v.use.OnError) {
 		v.await()
 		return
 	}
@@ -161,7 +161,8 @@ func (v *visit) single() bool {
 		v.route.cache.memo.Has(v.identity, memo.Uncacheable)
 }
 
-func (v *visit) ranged() bool { return v.r.Header["Range"] != nil }
+// ranged reports whether the client wants a piece, as only a GET can.
+func (v *visit) ranged() bool { return v.r.Method == http.MethodGet && v.r.Header["Range"] != nil }
 
 // meets reports whether the answer that another has loaded answers this request,
 // too: it agrees in all that the answer's Vary names.
@@ -252,7 +253,7 @@ func (v *visit) forwarded() rfc9111.Status {
 		return rfc9111.Status{Forward: "bypass", Detail: []string{v.bypass}}
 	case v.home.Credentialed && v.found.Entry == nil:
 		return rfc9111.Status{Forward: "bypass", Detail: []string{credentials}}
-	case v.use.Requested:
+	case v.use.Requested && v.found.Entry != nil && !v.use.Stale:
 		return rfc9111.Status{Forward: "request"}
 	case v.found.Entry == nil && len(v.names) > 0 && reason == Absent:
 		return rfc9111.Status{Forward: "vary-miss"}

@@ -120,7 +120,7 @@ func (p *pool) arrived(res *http.Response) error {
 		t.server.Store(&res.Request.URL.Host)
 	}
 	if a, ok := ctx.Value(answerKey{}).(*answer); ok {
-		a.streams = len(res.Trailer) > 0 || streaming(res.Header.Get("Content-Type"))
+		a.streams = streaming(res.Header.Get("Content-Type"))
 		p.related(ctx, a.r, res)
 	}
 	return nil
