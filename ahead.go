@@ -40,8 +40,8 @@ func (c *compiler) refreshAhead() {
 	switch {
 	case c.RefreshAhead < 0 || c.RefreshAhead > 0 && c.RefreshAhead >= c.TTL:
 		c.fail("RefreshAhead", "%v is out of range: use less than the TTL, which is %v, or 0 for none", c.RefreshAhead, c.TTL)
-	case c.RefreshAhead > 0 && c.Params != nil:
+	case c.RefreshAhead > 0 && !c.lasts():
 		// What it is asked is a request that is long over.
-		c.fail("RefreshAhead", "Params may know nothing of a request that has been answered: use StaleWhileRevalidate")
+		c.fail("RefreshAhead", "Params may know nothing of a request that has been answered: use StaleWhileRevalidate, or see ParamsLast")
 	}
 }

@@ -3,6 +3,7 @@ package freshet_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -377,5 +378,36 @@ func TestAuditSetting(t *testing.T) {
 	c, _ := open(t, newFake(t))
 	if a := c.Audited(); a != (freshet.Audited{}) {
 		t.Errorf("audited: %v", a)
+	}
+}
+
+// TestAuditOfAQuery: a QUERY is audited with its content, as often as that takes.
+func TestAuditOfAQuery(t *testing.T) {
+	c, d, found := audited(t, newFake(t).Store, time.Millisecond)
+	verdicts := make(chan string, 10)
+	d.follow(func(e freshet.Event) {
+		if e.Kind == freshet.EventAudit {
+			verdicts <- e.Reason
+		}
+	})
+	var row atomic.Int64
+	h := c.Handler(freshet.Rule{Key: "x"}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		content, err := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %s %v %d", r.Method, content, err, row.Load())
+	}))
+	ask := func() string {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("QUERY", "/", strings.NewReader("a")))
+		return w.Body.String()
+	}
+	ask()
+	ask()
+	if v := <-verdicts; v != "fresh" {
+		t.Fatalf("verdict %s", v)
+	}
+	row.Store(1)
+	ask()
+	if v := <-found; v.Entry.Body != "QUERY a <nil> 0" || !slices.Contains(v.Differs, "body") {
+		t.Errorf("violation %+v of %+v", v, v.Entry)
 	}
 }

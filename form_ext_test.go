@@ -234,6 +234,27 @@ func TestFirstForm(t *testing.T) {
 	}
 }
 
+// TestFormBehindMiddleware: what middleware in front sets for a request stays beside
+// what the form brings.
+func TestFormBehindMiddleware(t *testing.T) {
+	cached := routed(openCoding(t, newFake(t), new(coder)).Handler(item, &author{}))
+	n := 0
+	site := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n++
+		w.Header().Set("Vary", "Origin")
+		w.Header().Set("X-Request", fmt.Sprint(n))
+		cached.ServeHTTP(w, r)
+	})
+	for i := range 6 {
+		name := []string{"gzip", ""}[i%2]
+		w := ask(t.Context(), site, name)
+		wantForm(t, w, name, prose(1))
+		if got := w.Header["Vary"]; !slices.Equal(got, []string{"Origin", "Accept-Encoding"}) || w.Header.Get("X-Request") != fmt.Sprint(i+1) {
+			t.Errorf("request %d has Vary: %q, X-Request: %s", i+1, got, w.Header.Get("X-Request"))
+		}
+	}
+}
+
 // TestFormTakesOneLookup: once there is a form a hit is one look-up, as it is for what
 // has none, of one variant or another.
 func TestFormTakesOneLookup(t *testing.T) {
@@ -576,6 +597,32 @@ func TestWrongCodings(t *testing.T) {
 		_, err := freshet.New(newFake(t), &freshet.Options{Codings: codings})
 		if err == nil || !strings.HasPrefix(err.Error(), "freshet: Options.Codings: ") {
 			t.Errorf("%v", err)
+		}
+	}
+}
+
+// TestFormsOnRedis: forms are shared by processes and dropped for all of them, though
+// Redis keeps times less exactly than a process does.
+func TestFormsOnRedis(t *testing.T) {
+	noLeak(t)
+	stores, _ := redisProcesses(t, 2)
+	var coder coder
+	var h author
+	var caches []*freshet.Cache
+	var sites []http.Handler
+	for _, s := range stores {
+		c := openCoding(t, s, &coder)
+		caches, sites = append(caches, c), append(sites, routed(c.Handler(item, &h)))
+	}
+	targets := []freshet.Target{freshet.Key("item:1"), freshet.Tag("items"), freshet.Match("item:*")}
+	for round, target := range targets {
+		for i := range 8 {
+			name := []string{"gzip", "", "zstd"}[i%3]
+			wantForm(t, ask(t.Context(), sites[i%2], name), name, prose(int32(round+1)))
+		}
+		coder.want(t, round+1)
+		if _, err := caches[round%2].Invalidate(t.Context(), target); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -170,6 +170,18 @@ func TestRequestNoStore(t *testing.T) {
 	s.want(s.get(), stored, "0")
 }
 
+// TestRequestedBeyondFresh: fwd is request only where a fresh answer would have done (RFC
+// 9211, section 2.2).
+func TestRequestedBeyondFresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, freshet.Rule{}, "Cache-Control", "max-age=10", "Last-Modified", "Fri, 31 Dec 1999 23:43:20 GMT")
+		s.want(s.get("Cache-Control", "no-cache"), stored, "0")
+		s.want(s.get("Cache-Control", "no-cache"), requested, "0")
+		time.Sleep(15 * time.Second)
+		s.want(s.get("Cache-Control", "no-cache"), staleStored, "0")
+	})
+}
+
 // TestNoCacheJoinsNoEarlierLoad: a client that wants an answer made from now on is
 // not answered by a load that began before it came.
 func TestNoCacheJoinsNoEarlierLoad(t *testing.T) {

@@ -266,7 +266,7 @@ func (l *load) finish() {
 		status.ForwardStatus = http.StatusNotModified
 		a := l.route.form(l.r, &l.at, l.entry).answer()
 		a.Serve(l.w, l.r, &status, time.Now())
-	case l.made != nil && !l.out.Passing():
+	case l.made != nil && l.made.Status == l.out.Status && !l.out.Passing():
 		if f := l.route.form(l.r, &l.at, l.made); f != l.made {
 			l.out.Recode(f.Header, f.Body)
 		}

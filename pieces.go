@@ -21,7 +21,7 @@ func (q query) pieces() query {
 func (v *visit) pick() bool {
 	at := v.query.pieces()
 	found, err := v.route.cache.look(v.r.Context(), &at)
-	if err != nil || found.Entry == nil {
+	if err != nil || found.Entry == nil || v.home.Credentialed && !v.route.plan.shared(found.Entry, v.r) {
 		return false
 	}
 	v.part = found.Entry

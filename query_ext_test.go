@@ -176,3 +176,31 @@ func TestQueriesShareALoad(t *testing.T) {
 		t.Errorf("the handler was asked for %s, want ab", got)
 	}
 }
+
+// A stored answer to a QUERY is revalidated with its content, which the handler reads
+// again when what it says still holds is not what is stored.
+func TestQueryIsRevalidated(t *testing.T) {
+	s := newSite(t)
+	var asked []string
+	s.handle("QUERY /x", freshet.Rule{Key: "x"}, func(w http.ResponseWriter, r *http.Request) {
+		content, _ := io.ReadAll(r.Body)
+		condition := r.Header.Get("If-None-Match")
+		asked = append(asked, string(content)+condition)
+		w.Header().Set("Cache-Control", "max-age=0")
+		if condition != "" {
+			w.Header().Set("Etag", `"2"`)
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		w.Header().Set("Etag", `"1"`)
+		_, _ = w.Write(content)
+	})
+	for range 2 {
+		if r := s.send("QUERY", "/x", strings.NewReader("a")); r.Status != 200 || r.Body != "a" {
+			t.Errorf("%d %q", r.Status, r.Body)
+		}
+	}
+	if got, want := strings.Join(asked, " "), `a a"1" a`; got != want {
+		t.Errorf("the handler was asked %s, want %s", got, want)
+	}
+}

@@ -68,7 +68,7 @@ func (v *visit) reload(front http.Header) (run func()) {
 // a handler under it has to end before the request does: then the answer is sent, and
 // the request stays.
 func (v *visit) behind(run func()) {
-	if v.route.plan.Params == nil {
+	if v.route.plan.lasts() {
 		go run()
 		return
 	}
@@ -107,3 +107,6 @@ func (v *visit) await() {
 		v.behind(func() { c.logPanic(rest()) })
 	}
 }
+
+// lasts reports whether a request is good for its handler when it has been answered.
+func (p *plan) lasts() bool { return p.Params == nil || p.ParamsLast }

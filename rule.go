@@ -24,8 +24,9 @@ type Rule struct {
 
 	// Pattern is the route's pattern as http.ServeMux writes it, for example
 	// "GET /posts/{post_id}". [Cache.Handle] fills it in; with another router
-	// set it by hand: it lets {} be resolved and misspelt placeholders be found
-	// at registration.
+	// set it by hand: it lets {} be resolved, misspelt placeholders be found at
+	// registration, and writes, of this rule and of others, find what this one has
+	// stored of a URI.
 	Pattern string
 
 	// Key is the template of the entry's key. {} is the route's only wildcard,
@@ -87,7 +88,10 @@ type Rule struct {
 	Tags []string
 
 	// Invalidate, InvalidateMatch and InvalidateTags are templates of the keys,
-	// patterns and tags that a write drops besides its own key. A placeholder
+	// patterns and tags that a write drops besides its own key, what rules with a
+	// Pattern have stored of its URI, and of those that its answer names (RFC 9111,
+	// section 4.4). Where a read's key is the same template as the write's, the
+	// write's is what counts: one with {caller} drops the writer's entry. A placeholder
 	// whose value the request lacks matches anything: dropping too much costs a
 	// miss, dropping too little a stale answer.
 	Invalidate      []string
@@ -128,17 +132,25 @@ type Rule struct {
 
 	// Shared declares that answers are the same for everybody, though requests
 	// carry credentials (Authorization or cookies). Without it, and without
-	// Caller, such requests bypass the cache.
+	// Caller, only answers that say themselves that they may be shared are.
 	Shared bool
 
-	// MaxBody is the largest body stored, in bytes. A larger answer streams
-	// through. Default: 1 MiB.
+	// MaxBody is the largest body stored, in bytes, and the largest content of a
+	// QUERY (RFC 10008) that is told from others. A larger answer, and the answer to
+	// a larger question, streams through. Default: 1 MiB.
 	MaxBody int64
 
 	// Params returns path parameters for routers that do not fill in
 	// http.Request.PathValue. It is asked before the query, so that a query
-	// parameter of the same name cannot stand in for a part of the path.
+	// parameter of the same name cannot stand in for a part of the path. When a write
+	// looks for what is stored of a URI, r is a GET of that under the write's context.
 	Params func(r *http.Request, name string) (value string, ok bool)
+
+	// ParamsLast says that what Params and the handler find out about a request is
+	// still good when that has been answered. Without it, where there are Params, a
+	// refresh behind a request ends before the request does: routers such as chi use
+	// what they keep in a request's context again.
+	ParamsLast bool
 }
 
 // Lifetime says where the lifetime of an answer comes from. Whatever it is, an answer

@@ -161,7 +161,8 @@ func (v *visit) single() bool {
 		v.route.cache.memo.Has(v.identity, memo.Uncacheable)
 }
 
-func (v *visit) ranged() bool { return v.r.Header["Range"] != nil }
+// ranged reports whether the client wants a piece, as only a GET can.
+func (v *visit) ranged() bool { return v.r.Method == http.MethodGet && v.r.Header["Range"] != nil }
 
 // meets reports whether the answer that another has loaded answers this request,
 // too: it agrees in all that the answer's Vary names.
@@ -170,7 +171,7 @@ func (v *visit) meets(e *Entry) bool {
 	if q.identity != e.Identity {
 		return false
 	}
-	v.query = q
+	v.query = q // where its forms are
 	return true
 }
 
@@ -252,7 +253,7 @@ func (v *visit) forwarded() rfc9111.Status {
 		return rfc9111.Status{Forward: "bypass", Detail: []string{v.bypass}}
 	case v.home.Credentialed && v.found.Entry == nil:
 		return rfc9111.Status{Forward: "bypass", Detail: []string{credentials}}
-	case v.use.Requested:
+	case v.use.Requested && v.found.Entry != nil && !v.use.Stale:
 		return rfc9111.Status{Forward: "request"}
 	case v.found.Entry == nil && len(v.names) > 0 && reason == Absent:
 		return rfc9111.Status{Forward: "vary-miss"}

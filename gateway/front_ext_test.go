@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,4 +133,14 @@ func closed(t *testing.T, conn net.Conn) bool {
 	n, err := conn.Read(make([]byte, 1))
 	var timeout net.Error
 	return n == 0 && err != nil && (!errors.As(err, &timeout) || !timeout.Timeout())
+}
+
+// sick is an upstream that can be well or not.
+type sick struct{ well atomic.Bool }
+
+// ServeHTTP implements http.Handler.
+func (s *sick) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.well.Load() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
 }

@@ -25,6 +25,7 @@ type Options struct {
 // ends with Close. All methods may run concurrently.
 type Gateway struct {
 	cache   *freshet.Cache
+	codes   bool // the cache has been made with codings
 	log     *slog.Logger
 	current atomic.Pointer[table]
 
@@ -32,7 +33,8 @@ type Gateway struct {
 	closed bool
 }
 
-// New returns a gateway by c on cache, which stays the caller's. o may be nil.
+// New returns a gateway by c on cache, which stays the caller's and has been made with
+// the codings that c asks for ([Config.Codings]). o may be nil.
 func New(c *Config, cache *freshet.Cache, o *Options) (*Gateway, error) {
 	if c == nil || cache == nil {
 		return nil, errors.New("freshet: a gateway needs a configuration and a cache")
@@ -40,8 +42,8 @@ func New(c *Config, cache *freshet.Cache, o *Options) (*Gateway, error) {
 	if o == nil {
 		o = new(Options)
 	}
-	g := &Gateway{cache: cache, log: cmp.Or(o.Logger, slog.Default())}
-	g.current.Store(newTable(c, cache, g.poolsOf(c, nil)))
+	g := &Gateway{cache: cache, codes: c.Compress.On(true), log: cmp.Or(o.Logger, slog.Default())}
+	g.current.Store(newTable(c, cache, g.codes, g.poolsOf(c, nil)))
 	return g, nil
 }
 
@@ -72,7 +74,7 @@ func (g *Gateway) Reload(c *Config) error {
 		return errors.New("freshet: the gateway is closed")
 	}
 	old := g.current.Load()
-	t := newTable(c, g.cache, g.poolsOf(c, old.pools))
+	t := newTable(c, g.cache, g.codes, g.poolsOf(c, old.pools))
 	g.current.Store(t)
 	for name, p := range old.pools {
 		if t.pools[name] != p {

@@ -53,7 +53,7 @@ func openOn(t *testing.T, upstream, file string) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache, err := freshet.New(store, &freshet.Options{Logger: slog.New(slog.DiscardHandler)})
+	cache, err := freshet.New(store, &freshet.Options{Logger: slog.New(slog.DiscardHandler), Codings: c.Codings()})
 	if err != nil {
 		t.Fatal(err)
 	}

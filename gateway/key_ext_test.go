@@ -132,6 +132,33 @@ routes:
 	}
 }
 
+// TestEvadingWrites: to many upstreams %2F is a slash, so that a write could do what a
+// route's write does, without its invalidations.
+func TestEvadingWrites(t *testing.T) {
+	var seen journal
+	s := open(t, echo(&seen), plain+`
+routes:
+  - {pattern: "PUT /posts/{id}", invalidate: ["p:{id}"]}
+  - {pattern: "PUT /projects/{id}", invalidate: ["p:{id}"]}
+`)
+	for target, wanted := range map[string]string{
+		"PUT /posts%2F7": "400", "PUT /%2Fposts/7": "400", "PUT /posts%2F%2f7": "400", "PUT /x/..%2Fposts%2f7": "400",
+		"PUT /projects/group%2Fname": "200", "PUT /other%2Fpath": "200", "GET /posts%2F7": "200", "PUT /posts%2F7/x": "200",
+	} {
+		if got := status(s.raw(target + " HTTP/1.1\nHost: h.com\nConnection: close\nContent-Length: 0\n\n")); got != wanted {
+			t.Errorf("%s: %s, wanted %s", target, got, wanted)
+		}
+	}
+}
+
+// TestSpellingStaysInside: how a path is spelt is for the gateway itself.
+func TestSpellingStaysInside(t *testing.T) {
+	s := open(t, mirror(), plain)
+	if got := s.get("//p%2F7"); !strings.Contains(got.body, " //p%2F7\n") || strings.Contains(got.body, "Freshet-Path") {
+		t.Errorf("the upstream got\n%s", got.body)
+	}
+}
+
 // TestNoRedirects: what http.ServeMux would redirect is the upstream's business.
 func TestNoRedirects(t *testing.T) {
 	var seen journal

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -56,8 +57,11 @@ func (p *pool) changed(server string, up bool, why error) {
 }
 
 // ServeHTTP forwards an admitted request.
-func (p *pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := &answer{w: w, r: r, header: make(http.Header), reads: safe(r.Method)}
+func (p *pool) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.forward(w, r, false) }
+
+// forward forwards an admitted request; plain if its answer is wanted in no coding.
+func (p *pool) forward(w http.ResponseWriter, r *http.Request, plain bool) {
+	a := &answer{w: w, r: r, header: make(http.Header), reads: safe(r.Method), plain: plain}
 	ctx := context.WithValue(r.Context(), answerKey{}, a)
 	if ctx.Value(http.ServerContextKey) == nil {
 		// Only where there is a server does ReverseProxy panic when an answer breaks off
@@ -92,6 +96,9 @@ func (p *pool) rewrite(pr *httputil.ProxyRequest) {
 			out.Header[name] = lines
 		}
 	}
+	if a, ok := in.Context().Value(answerKey{}).(*answer); ok && a.plain {
+		out.Header["Accept-Encoding"] = []string{"identity"}
+	}
 	out.Header.Add("Via", protocol(in.ProtoMajor, in.ProtoMinor)+" "+via)
 }
 
@@ -110,6 +117,10 @@ func (p *pool) arrived(res *http.Response) error {
 		// RFC 9110, section 6.6.1: who has a clock adds it.
 		res.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	}
+	if res.Header["Content-Encoding"] != nil && !slices.Contains(res.Header["Vary"], "Accept-Encoding") {
+		// Some servers code answers, and do not say that it depends on the request.
+		res.Header.Add("Vary", "Accept-Encoding")
+	}
 	ctx := res.Request.Context()
 	if res.ContentLength < 0 && res.ProtoMajor == 1 && len(res.TransferEncoding) == 0 {
 		// Its end is that of the connection (RFC 9112, section 8): nobody can tell
@@ -120,7 +131,7 @@ func (p *pool) arrived(res *http.Response) error {
 		t.server.Store(&res.Request.URL.Host)
 	}
 	if a, ok := ctx.Value(answerKey{}).(*answer); ok {
-		a.streams = len(res.Trailer) > 0 || streaming(res.Header.Get("Content-Type"))
+		a.streams = streaming(res.Header.Get("Content-Type"))
 		p.related(ctx, a.r, res)
 	}
 	return nil

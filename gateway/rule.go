@@ -43,7 +43,7 @@ func (c *Config) rule(h *Handling) freshet.Rule {
 		EarlyRefresh: h.EarlyRefresh, RefreshAhead: h.RefreshAhead, IgnoreClient: h.IgnoreClient,
 		Tags: h.Tags, FenceFor: h.FenceFor, NoIntent: h.NoIntent,
 		Query: h.Query, IgnoreQuery: h.IgnoreQuery, VaryHeaders: append(slices.Clone(h.VaryHeaders), spelling),
-		Shared: h.Shared, MaxBody: int64(h.MaxBody), Params: uri,
+		Shared: h.Shared, MaxBody: int64(h.MaxBody), Params: uri, ParamsLast: true,
 	}
 	if h.Caller != nil {
 		r.Caller = h.Caller.tell()

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 
 	"github.com/freshet-dev/freshet"
+	"github.com/freshet-dev/freshet/gateway/internal/target"
 	"github.com/freshet-dev/freshet/internal/resolve"
 	"github.com/freshet-dev/freshet/internal/routes"
 )
@@ -21,6 +23,7 @@ type table struct {
 	// redirects says that some pattern ends in a slash: the mux would then redirect
 	// the path without it, which is the upstream's business.
 	redirects bool
+	codes     bool // the cache codes what it stores
 	pools     map[string]*pool
 	// uris finds the rules that keep something of a URI, byURI is the default's.
 	uris  routes.Table
@@ -30,9 +33,10 @@ type table struct {
 // served is the handler of a route, or of the default.
 type served struct{ http.Handler }
 
-// newTable builds the handlers of c on cache. c is valid.
-func newTable(c *Config, cache *freshet.Cache, pools map[string]*pool) *table {
-	t := &table{config: c, mux: http.NewServeMux(), pools: pools, byURI: uriPlan()}
+// newTable builds the handlers of c on cache, which codes what it stores, or does not.
+// c is valid.
+func newTable(c *Config, cache *freshet.Cache, codes bool, pools map[string]*pool) *table {
+	t := &table{config: c, mux: http.NewServeMux(), codes: codes, pools: pools, byURI: uriPlan()}
 	t.rest = &served{t.serving(cache, &c.Default.Handling, c.fallbackRule(), c.Default.Upstream)}
 	t.mux.Handle("/", t.rest)
 	for _, r := range c.Routes {
@@ -51,6 +55,9 @@ func (t *table) serving(cache *freshet.Cache, h *Handling, rule freshet.Rule, up
 	if !h.Cache.On(true) {
 		return proxy
 	}
+	if t.codes {
+		return cache.Handler(rule, uncoded{proxy})
+	}
 	return cache.Handler(rule, proxy)
 }
 
@@ -66,7 +73,31 @@ func (t *table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if t.evades(r) {
+		badTarget.write(w)
+		return
+	}
 	t.mux.ServeHTTP(w, r)
+}
+
+// evades reports whether a write is one by a route only in the eyes of an upstream to
+// which %2F is a slash, as to many behind WSGI and CGI: what the route says to
+// invalidate would stay.
+func (t *table) evades(r *http.Request) bool {
+	if safe(r.Method) || !strings.Contains(r.URL.RawPath, "%2F") {
+		return false
+	}
+	p, err := target.ParsePath(strings.ReplaceAll(r.URL.RawPath, "%2F", "/"))
+	if err != nil {
+		return true
+	}
+	other := r.WithContext(r.Context())
+	if other.URL, err = url.Parse(p.Routed); err != nil {
+		return true
+	}
+	as, _ := t.mux.Handler(r)
+	read, _ := t.mux.Handler(other)
+	return as == t.rest && read != t.rest && isServed(read)
 }
 
 func isServed(h http.Handler) bool {
@@ -106,11 +137,19 @@ func (c *Config) reportRule(path string, rule freshet.Rule) {
 	for _, problem := range problems {
 		var bad *freshet.RuleError
 		if errors.As(problem, &bad) {
-			c.file.Report(path+"."+snake(bad.Field), bad.Err)
+			c.file.Report(path+"."+snake(bad.Field), errors.New(inFile(bad.Err.Error())))
 		} else {
 			c.file.Report(path, problem)
 		}
 	}
+}
+
+// ruleFields matches the names of a rule's fields in what is said of its mistakes.
+var ruleFields = regexp.MustCompile(`\b(?:Rule\.)?(Query|IgnoreQuery|Caller|Shared|InvalidateMatch|VaryHeaders|SoftTimeout|StaleIfError)\b`)
+
+// inFile says text in the words of the file.
+func inFile(text string) string {
+	return ruleFields.ReplaceAllStringFunc(text, func(name string) string { return snake(strings.TrimPrefix(name, "Rule.")) })
 }
 
 // registered matches what a mux says about its caller's source.

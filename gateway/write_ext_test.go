@@ -85,6 +85,7 @@ routes:
   - {pattern: "GET /top/{n}", key: "top_{n}", ttl: 1h}
   - {pattern: "GET /page", ttl: 1h}
   - {pattern: "GET /live", cache: off}
+  - {pattern: "PUT /else", invalidate_match: ["nothing"]}
 `
 
 func TestWritesByRule(t *testing.T) {
@@ -105,6 +106,9 @@ func TestWritesByRule(t *testing.T) {
 	s.do("DELETE", "/posts/7", "")
 	s.do("PATCH", "/page", "text")
 	s.hits("DELETE", map[string]bool{"/posts/7": false, "/page": false})
+	s.stores("/else", "/page")
+	s.do("PUT", "/else", "text")
+	s.hits("PUT /else", map[string]bool{"/else": false, "/page": true})
 	for range 2 {
 		if got := s.get("/live").Header.Get("Cache-Status"); got != "" {
 			t.Errorf("/live, which is not cached: %s", got)

@@ -83,8 +83,8 @@ func run(h http.Handler, r *http.Request, header http.Header, limit int64) (a ca
 }
 
 // again returns a copy of r to run a handler on: what the entry was loaded by, a
-// GET of the whole without conditions, whatever the client has sent, or a QUERY with
-// its content.
+// GET of the whole without conditions, whatever the client has sent, or a QUERY with its
+// content.
 func again(ctx context.Context, r *http.Request) *http.Request {
 	r = r.Clone(ctx)
 	rfc9111.Whole(r.Header)

@@ -24,14 +24,14 @@ func TestAge(t *testing.T) {
 		{"Date in the future", 0, []string{"Age: 5", date(-time.Hour)}, 5 * time.Second},
 		{"Date of this second", 0, []string{date(0)}, 0},
 		{"invalid Date", 0, []string{"Date: yesterday"}, 0},
-		{"Date of the first year", 0, []string{"Date: Mon, 01 Jan 0001 00:00:00 GMT"}, MaxSeconds},
+		{"Date of the first year", 0, []string{"Date: Mon, 01 Jan 0001 00:00:00 GMT"}, Longest},
 		{"clock that went back", -time.Hour, []string{"Age: 5"}, 5 * time.Second},
 
 		{"list: the first", 0, []string{"Age: 10, 20"}, 10 * time.Second},
 		{"lines: the first", 0, []string{"Age: 10", "Age: 20"}, 10 * time.Second},
 		{"empty members", 0, []string{"Age: , 10"}, 10 * time.Second},
-		{"overflow", time.Hour, []string{"Age: 99999999999999999999"}, MaxSeconds},
-		{"2^31", 0, []string{"Age: 2147483648"}, MaxSeconds},
+		{"overflow", time.Hour, []string{"Age: 99999999999999999999"}, Longest},
+		{"2^31", 0, []string{"Age: 2147483648"}, Longest},
 		{"negative", 0, []string{"Age: -10"}, 0},
 		{"fraction", 0, []string{"Age: 10.5"}, 0},
 		{"word", 0, []string{"Age: old"}, 0},
@@ -57,7 +57,7 @@ func TestNothingOverflows(t *testing.T) {
 		p := Policy{Lifetime: lifetime, TTL: forever, StaleIfError: forever}
 		h := header("Age: 99999999999", "Cache-Control: max-age=99999999999, stale-while-revalidate=99999999999", `Etag: "a"`)
 		s := p.Storage(request(), 200, h, noon.Add(-time.Hour), noon)
-		if s.Why != "" || s.Fresh < MaxSeconds || s.Age != MaxSeconds || s.Keep < 0 {
+		if s.Why != "" || s.Fresh < Longest || s.Age != Longest || s.Keep < 0 {
 			t.Errorf("lifetime %d: %+v", lifetime, s)
 		}
 		stored := Stored{Loaded: time.Time{}, Fresh: s.Fresh, Age: s.Age}

@@ -34,9 +34,9 @@ const (
 	directives // not a directive
 )
 
-// MaxSeconds is what larger numbers of seconds are read as (RFC 9111, section
+// Longest is what larger numbers of seconds are read as (RFC 9111, section
 // 1.2.2).
-const MaxSeconds = (1 << 31) * time.Second
+const Longest = (1 << 31) * time.Second
 
 // directiveNames are the directives by their names in lower case.
 var directiveNames = map[string]Directive{
@@ -63,7 +63,7 @@ type Directives struct {
 func (d *Directives) Has(x Directive) bool { return d.set[x] }
 
 // Seconds returns the number of a directive from MaxAge on, between 0 and
-// MaxSeconds, and whether there is such a directive.
+// Longest, and whether there is such a directive.
 func (d *Directives) Seconds(x Directive) (time.Duration, bool) {
 	return d.seconds[x-MaxAge], d.set[x]
 }
@@ -74,7 +74,7 @@ func (d *Directives) Names(x Directive) []string { return d.named[x] }
 // Parse reads the lines of a Cache-Control field. Of a directive that is repeated
 // the strictest counts, and one that is malformed is read the strictest way:
 //
-//   - a number that is none is 0, that of min-fresh MaxSeconds (section 4.2.1);
+//   - a number that is none is 0, that of min-fresh Longest (section 4.2.1);
 //   - what takes no argument and has one counts where it forbids, not where it allows;
 //   - what follows a directive up to the next comma, as in "max-age=60; private", can
 //     forbid and not allow;
@@ -156,10 +156,10 @@ func (d *Directives) number(x Directive, arg string, has, clean bool) {
 	n, ok := seconds(arg)
 	switch {
 	case clean && !has && x == MaxStale:
-		n = MaxSeconds // stale by any time (section 5.2.1.2)
+		n = Longest // stale by any time (section 5.2.1.2)
 	case ok && clean:
 	case x == MinFresh:
-		n = MaxSeconds
+		n = Longest
 	default:
 		n = 0
 	}

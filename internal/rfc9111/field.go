@@ -36,6 +36,51 @@ func Header(stored []Field) http.Header {
 	return h
 }
 
+// The targeted fields that this cache obeys (RFC 9213, section 2.2), in their order.
+var targetList = [...]string{"Freshet-Cache-Control", "Cdn-Cache-Control"}
+
+// AnswerDirectives returns what an answer's header says to a cache like this one: the
+// first valid targeted field that is not empty, or else Cache-Control. It reports
+// whether it is a targeted one; Expires then does not count either (RFC 9213, section
+// 2.2).
+func AnswerDirectives(h http.Header) (d Directives, targeted bool) {
+	for _, name := range targetList {
+		lines := h[name]
+		if len(lines) == 0 {
+			continue
+		}
+		d, found := Directives{}, false
+		ok := dictionary(lines, func(name string, value item) {
+			found = true
+			d.member(name, value)
+		})
+		if ok && found {
+			return d, true
+		}
+	}
+	return Parse(h["Cache-Control"]), false
+}
+
+// RequestDirectives returns what a request asks of caches. Pragma counts where there is
+// no Cache-Control, as HTTP/1.0 clients mean it (section 5.4).
+func RequestDirectives(r *http.Request) Directives {
+	if lines := r.Header["Cache-Control"]; lines != nil {
+		return parseRequest(lines)
+	}
+	pragma := parseRequest(r.Header["Pragma"])
+	var d Directives
+	d.set[NoCache] = pragma.set[NoCache]
+	return d
+}
+
+// parseRequest is Parse for a request, where no-cache has no argument: it counts with one,
+// too.
+func parseRequest(lines []string) Directives {
+	d := Parse(lines)
+	d.set[NoCache] = d.set[NoCache] || d.named[NoCache] != nil
+	return d
+}
+
 // storedDirectives is AnswerDirectives for a stored header.
 func storedDirectives(stored []Field) Directives {
 	h := make(http.Header, len(targetList)+1)

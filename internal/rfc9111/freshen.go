@@ -56,11 +56,11 @@ func Freshen(stored, update []Field, received time.Time) []Field {
 	return kept
 }
 
-// describesBody reports whether a field says how the stored body is to be read: it stays
-// as it was stored.
+// describesBody reports whether a field speaks of the very bytes that are stored, which a
+// 304 does not have: it stays as it was stored.
 func describesBody(name string) bool {
 	switch name {
-	case "Content-Length", "Content-Encoding", "Content-Range", "Content-Type":
+	case "Content-Length", "Content-Encoding", "Content-Range", "Content-Digest", "Content-Md5":
 		return true
 	}
 	return false

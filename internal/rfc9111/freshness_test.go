@@ -170,7 +170,7 @@ func TestFreshnessLifetime(t *testing.T) {
 		{"invalid s-maxage goes before max-age", []string{"Cache-Control: s-maxage=x, max-age=10"}, 0},
 		{"no-cache goes before max-age", []string{"Cache-Control: max-age=10, no-cache"}, 0},
 		{"no-cache with names does not", []string{`Cache-Control: max-age=10, no-cache="X-A"`}, 10 * time.Second},
-		{"overflow", []string{"Cache-Control: max-age=99999999999999999999"}, MaxSeconds},
+		{"overflow", []string{"Cache-Control: max-age=99999999999999999999"}, Longest},
 
 		{"Expires less Date", []string{now, minute}, time.Minute},
 		{"Expires less a later Date", []string{"Date: " + at(noon.Add(time.Hour)), "Expires: " + at(noon.Add(2*time.Hour))}, time.Hour},
@@ -191,7 +191,7 @@ func TestFreshnessLifetime(t *testing.T) {
 		{"Expires of asctime", []string{now, "Expires: Sat Nov 21 12:01:00 2026"}, time.Minute},
 		{"Expires, equal ones", []string{now, minute, minute}, time.Minute},
 		{"Expires, different ones", []string{now, minute, "Expires: " + at(noon.Add(time.Hour))}, 0},
-		{"Expires in the last year", []string{now, "Expires: Fri, 31 Dec 9999 23:59:59 GMT"}, MaxSeconds},
+		{"Expires in the last year", []string{now, "Expires: Fri, 31 Dec 9999 23:59:59 GMT"}, Longest},
 
 		{"9213: targeted", []string{"CDN-Cache-Control: max-age=5", "Cache-Control: max-age=10"}, 5 * time.Second},
 		{"9213: ours first", []string{"CDN-Cache-Control: max-age=5", "Freshet-Cache-Control: max-age=7"}, 7 * time.Second},

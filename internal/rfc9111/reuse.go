@@ -33,8 +33,8 @@ type Reuse struct {
 	// OnError says that it may be served in place of an error of the handler, or of
 	// none at all (RFC 5861, section 4).
 	OnError bool
-	// Requested says that it is the request alone that wants the handler to be asked: fwd
-	// is then request, and not stale (RFC 9211, section 2.2).
+	// Requested says that the request wants the handler to be asked, whatever is stored:
+	// unless that is stale, fwd is then request (RFC 9211, section 2.2).
 	Requested bool
 }
 
@@ -45,7 +45,7 @@ func (p *Policy) Reuse(r *http.Request, s *Stored, now time.Time) Reuse {
 		q = RequestDirectives(r)
 	}
 	d := storedDirectives(s.Header)
-	age := s.Age + min(max(0, now.Sub(s.Loaded)), MaxSeconds)
+	age := s.Age + min(max(0, now.Sub(s.Loaded)), Longest)
 	use := Reuse{Stale: s.Soft || age >= s.Fresh}
 	past := max(0, age-s.Fresh) // 0 for one that is softly invalidated before its time
 	barred := use.Stale && noStale(&d)
@@ -53,7 +53,7 @@ func (p *Policy) Reuse(r *http.Request, s *Stored, now time.Time) Reuse {
 	use.Verdict = p.verdict(&q, &d, use.Stale, age, s.Fresh)
 	switch {
 	case use.Verdict == Validate:
-		use.Requested = !use.Stale
+		use.Requested = true
 	case !use.Stale:
 	case barred:
 		use.Verdict = Validate

@@ -87,10 +87,31 @@ func TestReuse(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := stored("Cache-Control", tt.stored)
 			got := pure.Reuse(requestControl(tt.request), s, s.Loaded.Add(tt.age*time.Second-s.Age))
-			if want := (Reuse{tt.want, tt.stale, tt.onError, tt.want >= Validate && !tt.stale}); got != want {
+			if want := (Reuse{tt.want, tt.stale, tt.onError, got.Requested}); got != want {
 				t.Errorf("%+v, want %+v", got, want)
 			}
 		})
+	}
+}
+
+// TestRequested is that the client is told apart from time as the reason to ask the
+// handler.
+func TestRequested(t *testing.T) {
+	tests := []struct {
+		request string
+		age     time.Duration
+		want    bool
+	}{
+		{"", 50, false}, {"", 120, false}, {"max-stale=10", 120, false}, {"max-age=60", 50, false},
+		{"no-cache", 50, true}, {"no-cache", 120, true}, {"max-age=0", 50, true}, {"max-age=0", 120, true},
+		{"min-fresh=90", 50, true}, {"only-if-cached", 120, false}, {"only-if-cached, no-cache", 50, true},
+	}
+	for _, tt := range tests {
+		s := stored("", "")
+		got := pure.Reuse(requestControl(tt.request), s, s.Loaded.Add(tt.age*time.Second-s.Age))
+		if got.Requested != tt.want {
+			t.Errorf("%q at %d: %+v", tt.request, tt.age, got)
+		}
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 // methods may run concurrently.
 type Table struct {
 	mu     sync.RWMutex
-	routes []route
+	routes []route // replaced as a whole
 }
 
 // route is a rule with a ServeMux of its own: what matches is what http.ServeMux says
@@ -38,11 +38,13 @@ func (t *Table) Add(plan *resolve.Plan) {
 	r.mux.HandleFunc(r.path, func(w http.ResponseWriter, r *http.Request) { w.(*finder).found = r })
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if n := slices.IndexFunc(t.routes, func(o route) bool { return o.path == r.path && o.name == r.name }); n >= 0 {
-		t.routes[n] = r
-		return
+	routes := slices.Clone(t.routes)
+	if n := slices.IndexFunc(routes, func(o route) bool { return o.path == r.path && o.name == r.name }); n >= 0 {
+		routes[n] = r
+	} else {
+		routes = append(routes, r)
 	}
-	t.routes = append(t.routes, r)
+	t.routes = routes
 }
 
 // Target calls yield with what may be stored of the URI that a write is for, and read
@@ -71,8 +73,7 @@ func (t *Table) Related(read *http.Request, own *resolve.Plan, yield func(kind r
 // get it: with the path's values.
 func (t *Table) find(r *http.Request, yield func(plan *resolve.Plan, r *http.Request)) {
 	t.mu.RLock()
-	// Rules are added and replaced by others, but not changed.
-	routes := slices.Clone(t.routes)
+	routes := t.routes
 	t.mu.RUnlock()
 	for _, route := range routes {
 		if _, path := route.mux.Handler(r); path == "" {

@@ -13,12 +13,20 @@ type Sample struct {
 	P50, P99 float64 // microseconds
 }
 
-// Rate and the others return one value of a sample.
-func Rate(s Sample) float64     { return s.Rate }
-func CPU(s Sample) float64      { return s.CPU }
+// Rate returns the requests per second of a sample.
+func Rate(s Sample) float64 { return s.Rate }
+
+// CPU returns the microseconds of the server process per request.
+func CPU(s Sample) float64 { return s.CPU }
+
+// RedisCPU returns the microseconds of Redis per request.
 func RedisCPU(s Sample) float64 { return s.RedisCPU }
-func P50(s Sample) float64      { return s.P50 }
-func P99(s Sample) float64      { return s.P99 }
+
+// P50 returns the median latency in microseconds.
+func P50(s Sample) float64 { return s.P50 }
+
+// P99 returns the latency that one request in a hundred exceeds, in microseconds.
+func P99(s Sample) float64 { return s.P99 }
 
 // Median returns the median of a value of the samples.
 func Median(samples []Sample, of func(Sample) float64) float64 {

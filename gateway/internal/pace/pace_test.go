@@ -81,18 +81,22 @@ func TestTheReadersOwnTime(t *testing.T) {
 	})
 }
 
-// TestReleased: a body that outlives its request leaves the connection alone.
+// TestReleased: a read leaves no deadline behind, and a body that outlives its request
+// leaves the connection alone.
 func TestReleased(t *testing.T) {
 	var set []time.Time
 	body := NewBody(io.NopCloser(strings.NewReader("late")), time.Second, func(d time.Time) error {
 		set = append(set, d)
 		return nil
 	})
+	if _, err := body.Read(make([]byte, 1)); err != nil || len(set) != 2 || !set[1].IsZero() {
+		t.Errorf("after a read: %v, deadlines %v", err, set)
+	}
 	body.Release()
-	if len(set) != 1 || set[0].IsZero() {
+	if len(set) != 3 || set[2].IsZero() {
 		t.Errorf("what is left of the body has no time-out: %v", set)
 	}
-	if _, err := io.ReadAll(body); err != nil || len(set) != 1 {
+	if _, err := io.ReadAll(body); err != nil || len(set) != 3 {
 		t.Errorf("after its release: %v, deadlines %v", err, set)
 	}
 }

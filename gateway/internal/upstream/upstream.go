@@ -151,8 +151,8 @@ func (p *Pool) pick(tried []*server) *server {
 }
 
 // again reports whether r may be sent to another server after what became of it: it
-// is idempotent (RFC 9110, section 9.2.2) and has no body, or it has not been sent at
-// all, since there was no connection.
+// is idempotent (RFC 9110, section 9.2.2), or it has not been sent at all, since there
+// was no connection. What has been read of a body is gone.
 func (p *Pool) again(r *http.Request, body *attempted, answer *http.Response, err error) bool {
 	if r.Context().Err() != nil || body.touched.Load() {
 		return false
@@ -161,7 +161,7 @@ func (p *Pool) again(r *http.Request, body *attempted, answer *http.Response, er
 	if errors.As(err, &dial) && dial.Op == "dial" {
 		return true
 	}
-	if !idempotent[r.Method] || r.Body != nil && r.Body != http.NoBody || r.Header["Upgrade"] != nil {
+	if !idempotent[r.Method] || r.Header["Upgrade"] != nil {
 		return false
 	}
 	return err != nil || slices.Contains(p.settings.RetryOn, answer.StatusCode)
