@@ -52,8 +52,10 @@ func (s *site) ask(path string) <-chan string {
 // TestStop: told to stop, the gateway is not ready any more, goes on for a while, and
 // then waits for what is under way, but takes nothing new.
 func TestStop(t *testing.T) {
+	t.Parallel()
 	up := newGate()
-	s := stand(t, up, plain+"timeouts: {drain: 500ms}\nadmin: {addr: 127.0.0.1:0}\n")
+	// Long enough for the questions below, however busy the machine is.
+	s := stand(t, up, plain+"timeouts: {drain: 3s}\nadmin: {addr: 127.0.0.1:0}\n")
 	health := "http://" + s.front.AdminAddr().String() + "/.freshet"
 	if got := statusOf(t, s, health+"/ready"); got != http.StatusOK {
 		t.Fatalf("ready: %d", got)
@@ -68,13 +70,7 @@ func TestStop(t *testing.T) {
 	if got := statusOf(t, s, s.url+"/at-once"); got != http.StatusOK {
 		t.Errorf("while it drains: %d", got)
 	}
-	s.until("it takes no connections", func() bool {
-		conn, err := net.Dial("tcp", s.addr)
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err != nil
-	})
+	s.closes()
 	close(up.open)
 	if got := <-under; got != "200 done <nil>" {
 		t.Errorf("the request that was under way got %s", got)
@@ -156,15 +152,9 @@ func (s *site) echo(conn net.Conn, in *bufio.Reader) {
 	}
 }
 
-// TestUpgradedConnections outlive time-outs for requests, go on while the gateway
-// stops, and are closed at its end, which is no error.
-func TestUpgradedConnections(t *testing.T) {
-	s := stand(t, http.HandlerFunc(upgrade), plain+"timeouts: {header: 100ms, body: 100ms, write: 100ms, idle: 100ms, stop: 500ms}\n")
-	conn, in := s.upgraded()
-	defer conn.Close()
-	time.Sleep(300 * time.Millisecond) // longer than every time-out
-	s.echo(conn, in)
-	s.stop()
+// closes waits until the front takes no connections any more.
+func (s *front) closes() {
+	s.Helper()
 	s.until("it takes no connections", func() bool {
 		conn, err := net.Dial("tcp", s.addr)
 		if err == nil {
@@ -172,7 +162,18 @@ func TestUpgradedConnections(t *testing.T) {
 		}
 		return err != nil
 	})
+}
+
+// TestUpgradedConnections outlive time-outs for requests, and are closed when the time
+// to stop is over, which is no error.
+func TestUpgradedConnections(t *testing.T) {
+	t.Parallel()
+	s := stand(t, http.HandlerFunc(upgrade), plain+"timeouts: {header: 500ms, body: 500ms, write: 500ms, idle: 500ms, stop: 200ms}\n")
+	conn, in := s.upgraded()
+	defer conn.Close()
+	time.Sleep(time.Second) // longer than every time-out
 	s.echo(conn, in)
+	s.stop()
 	if _, err := in.ReadByte(); err == nil || errors.Is(err, net.ErrClosed) {
 		t.Errorf("at the end: %v", err)
 	}
@@ -181,11 +182,14 @@ func TestUpgradedConnections(t *testing.T) {
 	}
 }
 
-// TestUpgradedConnectionsThatClose: the end does not wait for longer than it has to.
+// TestUpgradedConnectionsThatClose: they go on while the gateway stops, and the end
+// does not wait for longer than it has to.
 func TestUpgradedConnectionsThatClose(t *testing.T) {
 	s := stand(t, http.HandlerFunc(upgrade), plain+"timeouts: {stop: 1h}\n")
-	conn, _ := s.upgraded()
+	conn, in := s.upgraded()
 	s.stop()
+	s.closes()
+	s.echo(conn, in)
 	_ = conn.Close()
 	if err := s.end(); err != nil {
 		t.Error(err)

@@ -229,6 +229,7 @@ func TestNotDelimited(t *testing.T) {
 // TestStall: an upstream that stops in the middle, and one that never begins.
 func TestStall(t *testing.T) {
 	hang := make(chan struct{})
+	// An upstream for each: one that begins had better have its time to.
 	s := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/body" {
 			w.Header().Set("Cache-Control", "max-age=60")
@@ -236,7 +237,13 @@ func TestStall(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 		}
 		<-hang
-	}), "upstreams: {api: {servers: [UPSTREAM], timeouts: {answer: 50ms, stall: 50ms}}}")
+	}), `upstreams:
+  begins: {servers: [UPSTREAM], timeouts: {stall: 50ms}}
+  hangs: {servers: [UPSTREAM], timeouts: {answer: 50ms}}
+routes:
+  - {pattern: "/body", upstream: begins}
+default: {upstream: hangs}
+`)
 	defer close(hang)
 	if got := s.get("/never"); got.StatusCode != http.StatusGatewayTimeout || got.Header.Get("Cache-Status") == "" {
 		t.Errorf("%s %v", got.Status, got.Header)
