@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/freshet-dev/freshet/internal/coding"
+	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
 
 // Coding is a content coding (RFC 9110, section 8.4.1): its Name, in lower case, and
@@ -50,6 +51,22 @@ func (rt *route) wanted(r *http.Request) *Coding {
 		return nil
 	}
 	return coding.Wanted(r, rt.cache.options.Codings)
+}
+
+// codes reports whether the cache codes answers itself, so that handlers are asked for
+// them as they are: one answer is then enough for all, though it varies with what its
+// handler would otherwise have been asked for.
+func (rt *route) codes() bool {
+	return len(rt.cache.options.Codings) > 0 && !slices.Contains(rt.plan.requests.VaryHeaders, "Accept-Encoding")
+}
+
+// unseen returns the field by which e does not differ, whatever its Vary says, as it is
+// the answer of a handler that has not seen it; empty for none.
+func (rt *route) unseen(e *Entry) string {
+	if rt.codes() && len(rfc9111.Lines(e.Header, "Content-Encoding")) == 0 {
+		return "Accept-Encoding"
+	}
+	return ""
 }
 
 // form returns e, the answer to q, in the form that r is to get it in.

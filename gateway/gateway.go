@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -43,14 +44,42 @@ func New(c *Config, cache *freshet.Cache, o *Options) (*Gateway, error) {
 		o = new(Options)
 	}
 	g := &Gateway{cache: cache, codes: c.Compress.On(true), log: cmp.Or(o.Logger, slog.Default())}
-	g.current.Store(newTable(c, cache, g.codes, g.poolsOf(c, nil)))
+	t, err := g.build(c, nil)
+	if err != nil {
+		return nil, err
+	}
+	g.current.Store(t)
 	return g, nil
+}
+
+// build makes a table of c, with those of old's pools whose settings are the same. The
+// error is what only the cache has against a rule: that it would not put writes on
+// record, say. Called with mu held, or before anybody else knows g.
+func (g *Gateway) build(c *Config, old map[string]*pool) (t *table, err error) {
+	pools := g.poolsOf(c, old)
+	defer func() {
+		if p := recover(); p != nil {
+			closeAll(pools, old)
+			err = fmt.Errorf("freshet: the gateway's rules do not go with the cache: %v", p)
+		}
+	}()
+	return newTable(c, g.cache, g.codes, pools), nil
+}
+
+// closeAll closes the pools that are not among kept.
+func closeAll(pools, kept map[string]*pool) {
+	for name, p := range pools {
+		if kept[name] != p {
+			p.Close()
+		}
+	}
 }
 
 // ServeHTTP answers a request. In its header, what proxies say of their clients is
 // replaced by what is believed of it.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := g.current.Load()
+	endToEnd(r.Header)
 	t.config.trust.Rewrite(r)
 	r, refused := t.admit(r)
 	if refused != nil {
@@ -66,7 +95,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Reload puts c in the place of the configuration: requests that come later are
 // answered by it, those under way by the one that they have begun with. The cache
-// stays, and so do the connections and the health of upstreams that do not change.
+// stays, and so do the connections and the health of upstreams that do not change. On
+// an error nothing has changed.
 func (g *Gateway) Reload(c *Config) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -74,13 +104,12 @@ func (g *Gateway) Reload(c *Config) error {
 		return errors.New("freshet: the gateway is closed")
 	}
 	old := g.current.Load()
-	t := newTable(c, g.cache, g.codes, g.poolsOf(c, old.pools))
-	g.current.Store(t)
-	for name, p := range old.pools {
-		if t.pools[name] != p {
-			p.Close()
-		}
+	t, err := g.build(c, old.pools)
+	if err != nil {
+		return err
 	}
+	g.current.Store(t)
+	closeAll(old.pools, t.pools)
 	return nil
 }
 
@@ -89,9 +118,7 @@ func (g *Gateway) Close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed = true
-	for _, p := range g.current.Load().pools {
-		p.Close()
-	}
+	closeAll(g.current.Load().pools, nil)
 }
 
 // Config returns the configuration in use.
@@ -110,7 +137,7 @@ func (g *Gateway) Upstreams() map[string][]ServerState {
 }
 
 // poolsOf returns the pools of c: those of old whose settings are the same, and new
-// ones. Called with mu held, or before anybody else knows g.
+// ones.
 func (g *Gateway) poolsOf(c *Config, old map[string]*pool) map[string]*pool {
 	all := make(map[string]*pool, len(c.Upstreams))
 	for name, u := range c.Upstreams {

@@ -27,6 +27,7 @@ type pool struct {
 	byURI  resolve.Plan
 	proxy  httputil.ReverseProxy
 	log    *slog.Logger
+	told   atomic.Int64 // when a failure was last logged, in seconds
 }
 
 // via is how the gateway calls itself (RFC 9110, section 7.6.3).
@@ -189,7 +190,8 @@ func (p *pool) failed(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		status, text = http.StatusGatewayTimeout, "the upstream did not answer in time"
 	}
-	if r.Context().Err() == nil && status >= 500 {
+	if now := time.Now().Unix(); r.Context().Err() == nil && status >= 500 && p.told.Swap(now) != now {
+		// One a second says enough; the access log has them all.
 		p.log.Warn("freshet: "+text, "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	w.Header().Set("Cache-Control", "no-store")

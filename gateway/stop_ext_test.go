@@ -98,6 +98,13 @@ func TestStopHasALimit(t *testing.T) {
 	s := stand(t, up, plain+"timeouts: {stop: 200ms}\n")
 	under := s.ask("/long")
 	<-up.began
+	// Behind a second request, net/http does not see that the connection is closed.
+	conn := s.dial()
+	defer conn.Close()
+	const long = "GET /long HTTP/1.1\r\nHost: h\r\nCookie: own\r\n\r\n"
+	_, _ = io.WriteString(conn, long)
+	<-up.began
+	_, _ = io.WriteString(conn, long)
 	s.stop()
 	if err := s.end(); err == nil || !strings.Contains(err.Error(), "cut off") {
 		t.Errorf("the end: %v", err)
@@ -182,6 +189,39 @@ func TestUpgradedConnectionsThatClose(t *testing.T) {
 	s.closes()
 	s.echo(conn, in)
 	_ = conn.Close()
+	if err := s.end(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestUpgradedConnectionThatIsStuck: the end does not wait for a client that takes
+// nothing.
+func TestUpgradedConnectionThatIsStuck(t *testing.T) {
+	full := make(chan struct{})
+	up := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "flood")
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		block := make([]byte, 1<<20)
+		for err == nil {
+			_ = conn.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+			_, err = conn.Write(block)
+		}
+		close(full)
+		_ = conn.SetDeadline(time.Time{})
+		_, _ = io.Copy(io.Discard, conn)
+	})
+	s := stand(t, up, plain+"timeouts: {write: 1h, stop: 100ms}\n")
+	conn := s.dial()
+	defer conn.Close()
+	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: flood\r\n\r\n")
+	<-full
+	s.stop()
 	if err := s.end(); err != nil {
 		t.Error(err)
 	}

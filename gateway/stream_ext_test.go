@@ -298,7 +298,8 @@ func TestEarlyHints(t *testing.T) {
 		w.Header().Del("Link")
 		_, _ = io.WriteString(w, "body")
 	}), plain)
-	for _, method := range []string{"GET", "POST", "OPTIONS"} {
+	for _, request := range []string{"GET /", "POST /", "GET /?by;passed", "OPTIONS /"} {
+		method, path, _ := strings.Cut(request, " ")
 		var hints []string
 		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
 			Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
@@ -306,7 +307,7 @@ func TestEarlyHints(t *testing.T) {
 				return nil
 			},
 		})
-		r, err := http.NewRequestWithContext(ctx, method, s.url, nil)
+		r, err := http.NewRequestWithContext(ctx, method, s.url+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -317,10 +318,10 @@ func TestEarlyHints(t *testing.T) {
 		_, _ = io.Copy(io.Discard, res.Body)
 		_ = res.Body.Close()
 		if len(hints) != 1 || hints[0] != "103[</a.css>; rel=preload]" && hints[0] != "103 [</a.css>; rel=preload]" {
-			t.Errorf("%s: %q", method, hints)
+			t.Errorf("%s: %q", request, hints)
 		}
 		if method != "OPTIONS" && res.Header.Get("Cache-Status") == "" || res.Header.Get("Link") != "" {
-			t.Errorf("%s: %v", method, res.Header)
+			t.Errorf("%s: %v", request, res.Header)
 		}
 	}
 }
