@@ -120,8 +120,8 @@ type Rule struct {
 	IgnoreQuery []string
 
 	// VaryHeaders names the request headers that change the answer. Each
-	// combination of their values is a variant. Those that an answer names itself, in
-	// Vary, make variants as well, 16 of them at most.
+	// combination of their values is a variant. Those that an answer names in Vary, 16
+	// at most, need not be listed: they are learnt from it, with one more look-up.
 	VaryHeaders []string
 
 	// Caller returns what tells one caller from another, such as the user's id
