@@ -467,6 +467,27 @@ func TestPartsAreOfTheAnswer(t *testing.T) {
 	}
 }
 
+// TestPiecesAreNotCoded: who asks for the last piece gets it, though all of it is there
+// then, to be coded for others.
+func TestPiecesAreNotCoded(t *testing.T) {
+	h := author{act: func(w http.ResponseWriter, r *http.Request, _ int32) {
+		w.Header().Set("Content-Type", "text/plain")
+		w.Header().Set("Etag", `"v1"`)
+		w.Header().Set("Cache-Control", "max-age=60")
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(prose(1)))
+	}}
+	site := routed(openCoding(t, newFake(t), new(coder)).Handler(item, &h))
+	body := prose(1)
+	half := len(body) / 2
+	for _, from := range []int{0, half, half} {
+		want := body[from : from+half]
+		w := ask(t.Context(), site, "gzip", "Range", fmt.Sprintf("bytes=%d-%d", from, from+half-1))
+		if w.Code != http.StatusPartialContent || w.Body != want || w.Header.Get("Content-Encoding") != "" {
+			t.Errorf("bytes from %d: %d, %d bytes, %v", from, w.Code, len(w.Body), w.Header)
+		}
+	}
+}
+
 // TestFormThatDoesNotPay: a form that saves too little, or cannot be made, is tried
 // once, and not missed.
 func TestFormThatDoesNotPay(t *testing.T) {
@@ -520,6 +541,41 @@ func TestFormsOfVariants(t *testing.T) {
 	}
 }
 
+// TestHandlerThatCodes: a handler that would code itself is asked for one answer, which
+// serves all; one that is named the field by its rule is asked for what clients want.
+func TestHandlerThatCodes(t *testing.T) {
+	act := func(w http.ResponseWriter, r *http.Request, _ int32) {
+		w.Header().Set("Content-Type", "text/plain")
+		w.Header().Set("Vary", "Accept-Encoding")
+		body := []byte(prose(1))
+		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			w.Header().Set("Content-Encoding", "gzip")
+			body, _ = freshet.Gzip().Encode(nil, body)
+		}
+		_, _ = w.Write(body)
+	}
+	named := item
+	named.VaryHeaders = []string{"Accept-Encoding"}
+	for want, rule := range map[int32]freshet.Rule{1: item, 3: named} {
+		h := author{act: act}
+		site := routed(openCoding(t, newFake(t), new(coder)).Handler(rule, &h))
+		for range 2 {
+			for _, name := range []string{"gzip", "", "zstd"} {
+				w := ask(t.Context(), site, name)
+				if got := w.Header.Get("Content-Encoding"); got != name || decoded(t, w) != prose(1) {
+					t.Errorf("Content-Encoding: %q, want %q; %v", got, name, w.Header)
+				}
+				if ours := strings.Contains(w.Header.Get("Etag"), "--"); name == "gzip" && ours != (want == 1) {
+					t.Errorf("the cache has coded: %v", ours)
+				}
+			}
+		}
+		if runs := h.runs.Load(); runs != want {
+			t.Errorf("%d loads, want %d", runs, want)
+		}
+	}
+}
+
 // TestStaleForms: a form is served stale as its answer is, and never longer.
 func TestStaleForms(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -569,7 +625,12 @@ func TestConditionalWrite(t *testing.T) {
 // TestFormsAreAudited: a hit of a form is compared by its answer.
 func TestFormsAreAudited(t *testing.T) {
 	var h author
-	h.act = func(w http.ResponseWriter, _ *http.Request, _ int32) { _, _ = io.WriteString(w, prose(1)) }
+	h.act = func(w http.ResponseWriter, r *http.Request, _ int32) {
+		if r.Header.Get("Accept-Encoding") != "identity" {
+			w.Header().Set("Content-Encoding", "x")
+		}
+		_, _ = io.WriteString(w, prose(1))
+	}
 	audited := make(chan freshet.Event, 100)
 	c, err := freshet.New(newFake(t), &freshet.Options{
 		Codings: []freshet.Coding{freshet.Gzip()}, Audit: freshet.Audit{Fraction: 1},

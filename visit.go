@@ -177,7 +177,7 @@ func (v *visit) meets(e *Entry) bool {
 
 // elsewhere returns the place of this request among answers that differ like e.
 func (v *visit) elsewhere(e *Entry) query {
-	q, _ := v.route.plan.varied(v.query, rfc9111.Lines(e.Header, "Vary"), v.r)
+	q, _ := v.route.plan.varied(v.query, rfc9111.Lines(e.Header, "Vary"), v.r, v.route.unseen(e))
 	return q
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"strconv"
@@ -144,6 +145,32 @@ func clean(r *http.Request) {
 	if safe(r.Method) {
 		for _, name := range overriding {
 			delete(r.Header, name)
+		}
+	}
+	for name := range r.Header {
+		// Behind CGI and WSGI, Accept_Language is Accept-Language, which keys know.
+		if strings.IndexByte(name, '_') >= 0 {
+			delete(r.Header, name)
+		}
+	}
+	if strings.Contains(strings.ToLower(strings.Join(r.Header["Upgrade"], ",")), "h2c") {
+		// What is asked for in an HTTP connection within this one, nobody here sees: a
+		// server may ignore the wish (RFC 9110, section 7.8).
+		delete(r.Header, "Upgrade")
+		delete(r.Header, "Http2-Settings")
+	}
+}
+
+// endToEnd takes out of the header what is said to be for this connection only (RFC
+// 9110, section 7.6.1). Otherwise it would be in the key, and not reach the upstream. What
+// an upgrade needs is forwarded by intent.
+func endToEnd(h http.Header) {
+	for _, line := range h["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			name = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))
+			if name != "Upgrade" && name != "Te" && name != "Connection" {
+				delete(h, name)
+			}
 		}
 	}
 }

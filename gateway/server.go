@@ -70,9 +70,11 @@ func (f *Front) listen(ctx context.Context) (err error) {
 			return fmt.Errorf("freshet: %w", err)
 		}
 	}
-	if err := f.openLog(c); err != nil {
+	l, err := f.openLog(c)
+	if err != nil {
 		return err
 	}
+	f.access.Store(l)
 	if f.main, err = f.open(ctx, c.Listen, f.pair, f.everybody); err != nil {
 		return err
 	}
@@ -203,8 +205,9 @@ func (s *site) close() {
 		return
 	}
 	s.cancel()
-	_ = s.server.Close()
 	_ = s.listener.Close()
+	// Those included that have been upgraded, of which the server knows nothing: a
+	// handler may be busy writing to one.
 	s.listener.CloseAll()
 }
 
