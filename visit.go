@@ -155,9 +155,10 @@ func (v *visit) load() {
 }
 
 // single reports whether nobody can share the load: its answer is somebody's own, has
-// no body, is a part, or has lately been found unfit to be stored.
+// no body, is a part, is not to be stored, or has lately been found unfit for that.
 func (v *visit) single() bool {
 	return v.home.Credentialed || v.r.Method == http.MethodHead || v.ranged() && v.found.Entry == nil ||
+		v.route.plan.policy.Refused(v.r) ||
 		v.route.cache.memo.Has(v.identity, memo.Uncacheable)
 }
 
