@@ -136,8 +136,33 @@ var unkeyed = [...]string{
 // they are taken out; a write is not stored, whatever it is.
 var overriding = [...]string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
 
-// clean takes out of the header what may change an answer behind the key's back.
+// hops takes out of the header what its Connection field names (RFC 9110, section
+// 7.6.1). It does not reach the upstream, so no answer may be kept by it: otherwise one
+// client could have everybody who sends such a field get the answer to a request without
+// it. It comes before what the gateway itself puts in, which clients cannot take out.
+func hops(h http.Header) {
+	for _, line := range h["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = http.CanonicalHeaderKey(strings.Trim(name, " \t")); name != "Upgrade" && name != "Connection" {
+				delete(h, name)
+			}
+		}
+	}
+}
+
+// clean takes out of the header what may change an answer behind the key's back, and
+// what would open a tunnel: in one of HTTP/2 (h2c), requests would reach the upstream
+// that nobody here sees. To servers behind WSGI and CGI a field with _ in its name is the
+// one with -, which is what is looked at here.
 func clean(r *http.Request) {
+	for name := range r.Header {
+		if strings.Contains(name, "_") {
+			delete(r.Header, name)
+		}
+	}
+	if lines := r.Header["Upgrade"]; len(lines) != 1 || !strings.EqualFold(lines[0], "websocket") {
+		delete(r.Header, "Upgrade")
+	}
 	for _, name := range unkeyed {
 		delete(r.Header, name)
 	}

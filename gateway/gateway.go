@@ -49,6 +49,7 @@ func New(c *Config, cache *freshet.Cache, o *Options) (*Gateway, error) {
 // replaced by what is believed of it.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := g.current.Load()
+	hops(r.Header)
 	t.config.trust.Rewrite(r)
 	r, refused := t.admit(r)
 	if refused != nil {
