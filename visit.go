@@ -154,9 +154,15 @@ func (v *visit) load() {
 	}
 }
 
-// single reports whether nobody can share the load: its answer is somebody's own, has
-// no body, is a part, or has lately been found unfit to be stored.
+// single reports whether nobody can share the load: its answer is somebody's own, is
+// not to be stored for the request's sake, has no body, is a piece, or has lately been
+// found unfit to be stored.
 func (v *visit) single() bool {
+	if v.route.plan.demanding(v.r) {
+		if q := rfc9111.RequestDirectives(v.r); q.Has(rfc9111.NoStore) {
+			return true
+		}
+	}
 	return v.home.Credentialed || v.r.Method == http.MethodHead || v.ranged() && v.found.Entry == nil ||
 		v.route.cache.memo.Has(v.identity, memo.Uncacheable)
 }

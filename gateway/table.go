@@ -63,7 +63,7 @@ func (t *table) serving(cache *freshet.Cache, h *Handling, rule freshet.Rule, up
 
 // ServeHTTP answers an admitted request.
 func (t *table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "*" {
+	if r.URL.Path == "*" || len(t.config.Routes) == 0 {
 		t.rest.ServeHTTP(w, r)
 		return
 	}
