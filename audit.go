@@ -53,8 +53,13 @@ func (rt *route) audit(header http.Header, r *http.Request, q *query, e *Entry) 
 			e = found.Entry
 		}
 	}
+	r = r.WithContext(ctx)
+	if rt.codes() {
+		r.Header = r.Header.Clone()
+		r.Header["Accept-Encoding"] = []string{"identity"}
+	}
 	c.auditor.Audit(audit.Subject{
-		Request: r.WithContext(ctx),
+		Request: r,
 		Header:  header,
 		Served:  capture.Answer{Status: e.Status, Header: e.Header, Body: e.Body},
 		Handler: rt.next,

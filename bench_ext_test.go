@@ -75,3 +75,27 @@ func BenchmarkHit(b *testing.B) {
 		h.ServeHTTP(w, r)
 	}
 }
+
+// BenchmarkHitOfForm is BenchmarkHit where there are codings: of an answer that is
+// worth one, in it and as it is, and of one that is not.
+func BenchmarkHitOfForm(b *testing.B) {
+	for _, bench := range []struct {
+		name, accept string
+		h            http.Handler
+	}{
+		{"coded", "gzip, deflate, br, zstd", new(author)},
+		{"as it is", "", new(author)},
+		{"small", "gzip, deflate, br, zstd", http.HandlerFunc(constant)},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			h := routed(openCoding(b, newFake(b), new(coder)).Handler(item, bench.h))
+			w, r := &discard{http.Header{}}, httptest.NewRequest("GET", "/items/1", nil)
+			r.Header.Set("Accept-Encoding", bench.accept)
+			b.ReportAllocs()
+			for b.Loop() {
+				clear(w.header)
+				h.ServeHTTP(w, r)
+			}
+		})
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/freshet-dev/freshet/internal/coding"
+	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
 
 // Coding is a content coding (RFC 9110, section 8.4.1): its Name, in lower case, and
@@ -29,16 +30,18 @@ func (q *query) in(k *Coding) query {
 // either looks for the form in coding k of the answer to q, and for the answer itself
 // if there is none that is fresh. A nil k stands for no coding.
 func (c *Cache) either(r *http.Request, q *query, k *Coding) (Found, error) {
-	if k != nil {
+	if k != nil && !c.plain(q, k) {
 		at := q.in(k)
-		if !c.forms.Plain(at.identity) {
-			found, err := c.look(r.Context(), &at)
-			if err != nil || found.fresh(time.Now()) {
-				return found, err
-			}
+		if found, err := c.look(r.Context(), &at); err != nil || found.fresh(time.Now()) {
+			return found, err
 		}
 	}
 	return c.look(r.Context(), q)
+}
+
+// plain reports whether the answer to q is known to have no form in coding k.
+func (c *Cache) plain(q *query, k *Coding) bool {
+	return c.forms.Plain(coding.Identity(q.identity, k.Name))
 }
 
 // wanted returns the coding that r is to be answered in if that can be had without
@@ -50,6 +53,22 @@ func (rt *route) wanted(r *http.Request) *Coding {
 	return coding.Wanted(r, rt.cache.options.Codings)
 }
 
+// codes reports whether the cache codes answers itself, so that handlers are asked for
+// them as they are: one answer is then enough for all, though it varies with what its
+// handler would otherwise have been asked for.
+func (rt *route) codes() bool {
+	return len(rt.cache.options.Codings) > 0 && !slices.Contains(rt.plan.requests.VaryHeaders, "Accept-Encoding")
+}
+
+// unseen returns the field by which e does not differ, whatever its Vary says, as it is
+// the answer of a handler that has not seen it; empty for none.
+func (rt *route) unseen(e *Entry) string {
+	if rt.codes() && len(rfc9111.Lines(e.Header, "Content-Encoding")) == 0 {
+		return "Accept-Encoding"
+	}
+	return ""
+}
+
 // form returns e, the answer to q, in the form that r is to get it in.
 func (rt *route) form(r *http.Request, q *query, e *Entry) *Entry {
 	c := rt.cache
@@ -57,26 +76,28 @@ func (rt *route) form(r *http.Request, q *query, e *Entry) *Entry {
 		return e // it is a form already
 	}
 	k, worth := coding.Wanted(r, c.options.Codings), coding.Worth(e.Header, len(e.Body))
-	if k != nil {
-		at := q.in(k)
-		switch {
-		case !worth:
-			c.forms.Leave(at.identity)
-		case !c.forms.Plain(at.identity):
-			of := e.Stamp.String() + e.Loaded.UTC().Format(time.StampMicro)
-			if f, ok := c.forms.Make(r.Context(), at.identity, of, func(ctx context.Context) (*Entry, bool) {
-				return c.encode(ctx, q, &at, e, k)
-			}); ok {
-				return f
-			}
+	if k != nil && !c.plain(q, k) {
+		if f, ok := c.coded(r.Context(), q, e, k, worth); ok {
+			return f
 		}
 	}
 	if !worth {
 		return e
 	}
-	plain := *e
-	plain.Header = coding.Vary(slices.Clone(e.Header))
-	return &plain
+	varies := *e
+	varies.Header = coding.Vary(slices.Clone(e.Header))
+	return &varies
+}
+
+// coded returns the form of e, the answer to q, in coding k, if it has one.
+func (c *Cache) coded(ctx context.Context, q *query, e *Entry, k *Coding, worth bool) (*Entry, bool) {
+	at, of := q.in(k), e.Stamp.String()+e.Loaded.UTC().Format(time.StampMicro)
+	return c.forms.Make(ctx, at.identity, of, func(ctx context.Context) (*Entry, bool) {
+		if !worth {
+			return nil, false
+		}
+		return c.encode(ctx, q, &at, e, k)
+	})
 }
 
 // encode makes the form of e, the answer to q, that belongs at a place.

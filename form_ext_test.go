@@ -234,6 +234,27 @@ func TestFirstForm(t *testing.T) {
 	}
 }
 
+// TestFormBehindMiddleware: what middleware in front sets for a request stays beside
+// what the form brings.
+func TestFormBehindMiddleware(t *testing.T) {
+	cached := routed(openCoding(t, newFake(t), new(coder)).Handler(item, &author{}))
+	n := 0
+	site := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n++
+		w.Header().Set("Vary", "Origin")
+		w.Header().Set("X-Request", fmt.Sprint(n))
+		cached.ServeHTTP(w, r)
+	})
+	for i := range 6 {
+		name := []string{"gzip", ""}[i%2]
+		w := ask(t.Context(), site, name)
+		wantForm(t, w, name, prose(1))
+		if got := w.Header["Vary"]; !slices.Equal(got, []string{"Origin", "Accept-Encoding"}) || w.Header.Get("X-Request") != fmt.Sprint(i+1) {
+			t.Errorf("request %d has Vary: %q, X-Request: %s", i+1, got, w.Header.Get("X-Request"))
+		}
+	}
+}
+
 // TestFormTakesOneLookup: once there is a form a hit is one look-up, as it is for what
 // has none, of one variant or another.
 func TestFormTakesOneLookup(t *testing.T) {
@@ -335,7 +356,7 @@ func TestLateForm(t *testing.T) {
 // TestFormIsOfItsAnswer: who has found a newer answer does not get the form that is
 // being made of the older one.
 func TestFormIsOfItsAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // which ends a wait for ever
+	synctest.Test(t, func(t *testing.T) {
 		var coder coder
 		var h author
 		c := openCoding(t, newFake(t), &coder)
@@ -347,8 +368,10 @@ func TestFormIsOfItsAnswer(t *testing.T) {
 			}
 			done := make(chan struct{})
 			go func() {
-				wantForm(t, ask(t.Context(), site, "gzip"), "gzip", prose(2))
-				close(done)
+				defer close(done)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel() // who waits for the older one's form gets none
+				wantForm(t, ask(ctx, site, "gzip"), "gzip", prose(2))
 			}()
 			<-done
 		}
@@ -446,6 +469,27 @@ func TestPartsAreOfTheAnswer(t *testing.T) {
 	}
 }
 
+// TestPiecesAreNotCoded: who asks for the last piece gets it, though all of it is there
+// then, to be coded for others.
+func TestPiecesAreNotCoded(t *testing.T) {
+	h := author{act: func(w http.ResponseWriter, r *http.Request, _ int32) {
+		w.Header().Set("Content-Type", "text/plain")
+		w.Header().Set("Etag", `"v1"`)
+		w.Header().Set("Cache-Control", "max-age=60")
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(prose(1)))
+	}}
+	site := routed(openCoding(t, newFake(t), new(coder)).Handler(item, &h))
+	body := prose(1)
+	half := len(body) / 2
+	for _, from := range []int{0, half, half} {
+		want := body[from : from+half]
+		w := ask(t.Context(), site, "gzip", "Range", fmt.Sprintf("bytes=%d-%d", from, from+half-1))
+		if w.Code != http.StatusPartialContent || w.Body != want || w.Header.Get("Content-Encoding") != "" {
+			t.Errorf("bytes from %d: %d, %d bytes, %v", from, w.Code, len(w.Body), w.Header)
+		}
+	}
+}
+
 // TestFormThatDoesNotPay: a form that saves too little, or cannot be made, is tried
 // once, and not missed.
 func TestFormThatDoesNotPay(t *testing.T) {
@@ -499,6 +543,41 @@ func TestFormsOfVariants(t *testing.T) {
 	}
 }
 
+// TestHandlerThatCodes: a handler that would code itself is asked for one answer, which
+// serves all; one that is named the field by its rule is asked for what clients want.
+func TestHandlerThatCodes(t *testing.T) {
+	act := func(w http.ResponseWriter, r *http.Request, _ int32) {
+		w.Header().Set("Content-Type", "text/plain")
+		w.Header().Set("Vary", "Accept-Encoding")
+		body := []byte(prose(1))
+		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			w.Header().Set("Content-Encoding", "gzip")
+			body, _ = freshet.Gzip().Encode(nil, body)
+		}
+		_, _ = w.Write(body)
+	}
+	named := item
+	named.VaryHeaders = []string{"Accept-Encoding"}
+	for want, rule := range map[int32]freshet.Rule{1: item, 3: named} {
+		h := author{act: act}
+		site := routed(openCoding(t, newFake(t), new(coder)).Handler(rule, &h))
+		for range 2 {
+			for _, name := range []string{"gzip", "", "zstd"} {
+				w := ask(t.Context(), site, name)
+				if got := w.Header.Get("Content-Encoding"); got != name || decoded(t, w) != prose(1) {
+					t.Errorf("Content-Encoding: %q, want %q; %v", got, name, w.Header)
+				}
+				if ours := strings.Contains(w.Header.Get("Etag"), "--"); name == "gzip" && ours != (want == 1) {
+					t.Errorf("the cache has coded: %v", ours)
+				}
+			}
+		}
+		if runs := h.runs.Load(); runs != want {
+			t.Errorf("%d loads, want %d", runs, want)
+		}
+	}
+}
+
 // TestStaleForms: a form is served stale as its answer is, and never longer.
 func TestStaleForms(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -548,7 +627,12 @@ func TestConditionalWrite(t *testing.T) {
 // TestFormsAreAudited: a hit of a form is compared by its answer.
 func TestFormsAreAudited(t *testing.T) {
 	var h author
-	h.act = func(w http.ResponseWriter, _ *http.Request, _ int32) { _, _ = io.WriteString(w, prose(1)) }
+	h.act = func(w http.ResponseWriter, r *http.Request, _ int32) {
+		if r.Header.Get("Accept-Encoding") != "identity" {
+			w.Header().Set("Content-Encoding", "x")
+		}
+		_, _ = io.WriteString(w, prose(1))
+	}
 	audited := make(chan freshet.Event, 100)
 	c, err := freshet.New(newFake(t), &freshet.Options{
 		Codings: []freshet.Coding{freshet.Gzip()}, Audit: freshet.Audit{Fraction: 1},
@@ -576,6 +660,32 @@ func TestWrongCodings(t *testing.T) {
 		_, err := freshet.New(newFake(t), &freshet.Options{Codings: codings})
 		if err == nil || !strings.HasPrefix(err.Error(), "freshet: Options.Codings: ") {
 			t.Errorf("%v", err)
+		}
+	}
+}
+
+// TestFormsOnRedis: forms are shared by processes and dropped for all of them, though
+// Redis keeps times less exactly than a process does.
+func TestFormsOnRedis(t *testing.T) {
+	noLeak(t)
+	stores, _ := redisProcesses(t, 2)
+	var coder coder
+	var h author
+	var caches []*freshet.Cache
+	var sites []http.Handler
+	for _, s := range stores {
+		c := openCoding(t, s, &coder)
+		caches, sites = append(caches, c), append(sites, routed(c.Handler(item, &h)))
+	}
+	targets := []freshet.Target{freshet.Key("item:1"), freshet.Tag("items"), freshet.Match("item:*")}
+	for round, target := range targets {
+		for i := range 8 {
+			name := []string{"gzip", "", "zstd"}[i%3]
+			wantForm(t, ask(t.Context(), sites[i%2], name), name, prose(int32(round+1)))
+		}
+		coder.want(t, round+1)
+		if _, err := caches[round%2].Invalidate(t.Context(), target); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -42,9 +42,9 @@ func TestLifetimes(t *testing.T) {
 				s := newStage(t, freshet.Rule{TTL: 100 * time.Second, Lifetime: lifetime}, tt.header...)
 				s.get()
 				if want > 0 {
-					time.Sleep(time.Duration(want)*time.Second - 1)
+					time.Sleep(time.Duration(want)*time.Second - time.Nanosecond)
 					s.want(s.get(), hit, "0")
-					time.Sleep(1)
+					time.Sleep(time.Nanosecond)
 				}
 				runs := s.runs.Load()
 				s.get()
@@ -179,6 +179,19 @@ func TestRequestedBeyondFresh(t *testing.T) {
 		s.want(s.get("Cache-Control", "no-cache"), requested, "0")
 		time.Sleep(15 * time.Second)
 		s.want(s.get("Cache-Control", "no-cache"), staleStored, "0")
+	})
+}
+
+// TestRequestNoStoreLeadsNobody: others do not wait for what such a request loads, to
+// find that it cannot be shared.
+func TestRequestNoStoreLeadsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, freshet.Rule{})
+		s.slowly(time.Second)
+		go s.get("Cache-Control", "no-store")
+		synctest.Wait()
+		wantAll(t, crowd(t.Context(), 20, s.h), "0")
+		s.wantRuns(2)
 	})
 }
 

@@ -100,6 +100,9 @@ func (l *load) ask(ctx context.Context) *http.Request {
 	// The whole answer is wanted, to be stored: what the client has of it already,
 	// and what part of it it wants, is judged on that.
 	rfc9111.Whole(r.Header)
+	if l.route.codes() {
+		r.Header["Accept-Encoding"] = []string{"identity"}
+	}
 	if l.from.Entry != nil {
 		a := l.from.Entry.answer()
 		etag, modified := a.Validators()
@@ -253,7 +256,11 @@ func (l *load) head() {
 // keep stores e, the answer, under the stamp from before its load; as is what to call
 // that.
 func (l *load) keep(ctx context.Context, s rfc9111.Storage, e *Entry, as string) *Entry {
-	q, ok := l.route.plan.varied(l.query, rfc9111.Lines(e.Header, "Vary"), l.r)
+	unseen := ""
+	if !l.single {
+		unseen = l.route.unseen(e)
+	}
+	q, ok := l.route.plan.varied(l.query, rfc9111.Lines(e.Header, "Vary"), l.r, unseen)
 	if !ok {
 		l.unfit("vary")
 		l.event(EventFill, l.fate, nil)

@@ -120,8 +120,8 @@ type Rule struct {
 	IgnoreQuery []string
 
 	// VaryHeaders names the request headers that change the answer. Each
-	// combination of their values is a variant. An answer whose Vary names
-	// another header is not stored.
+	// combination of their values is a variant. Those that an answer names in Vary, 16
+	// at most, need not be listed: they are learnt from it, with one more look-up.
 	VaryHeaders []string
 
 	// Caller returns what tells one caller from another, such as the user's id
@@ -144,6 +144,10 @@ type Rule struct {
 	// http.Request.PathValue. It is asked before the query, so that a query
 	// parameter of the same name cannot stand in for a part of the path. When a write
 	// looks for what is stored of a URI, r is a GET of that under the write's context.
+	//
+	// Such routers use what they keep in the context again. So where Params is set, a
+	// handler that goes on after its request has been answered (SoftTimeout,
+	// HardTimeout, StaleWhileRevalidate, EarlyRefresh) keeps that request from ending.
 	Params func(r *http.Request, name string) (value string, ok bool)
 
 	// ParamsLast says that what Params and the handler find out about a request is

@@ -1,6 +1,7 @@
 package freshet_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -386,4 +387,28 @@ func TestRoutersThatReuse(t *testing.T) {
 		}
 		s.wantRuns(2)
 	})
+}
+
+// TestLoadIsNeverStale: a value of Load has nobody who could say that it may be.
+func TestLoadIsNeverStale(t *testing.T) {
+	c, _ := open(t, newFake(t))
+	n := 0
+	load := func() int {
+		got, err := freshet.Load(t.Context(), c, "k", minute, func(context.Context) (int, error) { n++; return n, nil })
+		if err != nil {
+			t.Error(err)
+		}
+		return got
+	}
+	for range 2 {
+		if got := load(); got != 1 {
+			t.Errorf("got %d, want a hit", got)
+		}
+	}
+	if _, err := c.Invalidate(t.Context(), freshet.Key("k").Softly()); err != nil {
+		t.Fatal(err)
+	}
+	if got := load(); got != 2 {
+		t.Errorf("got %d after a soft invalidation", got)
+	}
 }

@@ -52,11 +52,13 @@ func (q *query) among(names []string, r *http.Request) query {
 }
 
 // varied returns q at the place of an answer whose Vary has these lines: by their
-// names and those that had led to q, less those that the rule tells apart anyway. It
-// reports false if there are too many.
-func (p *plan) varied(q query, vary []string, r *http.Request) (query, bool) {
+// names and those that had led to q, less those that the rule tells apart anyway, or
+// that its handler has not seen. It reports false if there are too many.
+func (p *plan) varied(q query, vary []string, r *http.Request, unseen string) (query, bool) {
 	names, _ := rfc9111.VaryNames(vary)
-	names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(p.requests.VaryHeaders, name) })
+	names = slices.DeleteFunc(names, func(name string) bool {
+		return name == unseen || slices.Contains(p.requests.VaryHeaders, name)
+	})
 	names = append(names, q.names...)
 	slices.Sort(names)
 	if names = slices.Compact(names); len(names) > len(q.names) {

@@ -154,8 +154,9 @@ func (v *visit) load() {
 	}
 }
 
-// single reports whether nobody can share the load: its answer is somebody's own, has
-// no body, is a part, is not to be stored, or has lately been found unfit for that.
+// single reports whether nobody can share the load: its answer is somebody's own, is
+// not to be stored for the request's sake, has no body, is a piece, or has lately been
+// found unfit to be stored.
 func (v *visit) single() bool {
 	return v.home.Credentialed || v.r.Method == http.MethodHead || v.ranged() && v.found.Entry == nil ||
 		v.route.plan.policy.Refused(v.r) ||
@@ -178,7 +179,7 @@ func (v *visit) meets(e *Entry) bool {
 
 // elsewhere returns the place of this request among answers that differ like e.
 func (v *visit) elsewhere(e *Entry) query {
-	q, _ := v.route.plan.varied(v.query, rfc9111.Lines(e.Header, "Vary"), v.r)
+	q, _ := v.route.plan.varied(v.query, rfc9111.Lines(e.Header, "Vary"), v.r, v.route.unseen(e))
 	return q
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"strconv"
@@ -136,20 +137,6 @@ var unkeyed = [...]string{
 // they are taken out; a write is not stored, whatever it is.
 var overriding = [...]string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
 
-// hops takes out of the header what its Connection field names (RFC 9110, section
-// 7.6.1). It does not reach the upstream, so no answer may be kept by it: otherwise one
-// client could have everybody who sends such a field get the answer to a request without
-// it. It comes before what the gateway itself puts in, which clients cannot take out.
-func hops(h http.Header) {
-	for _, line := range h["Connection"] {
-		for name := range strings.SplitSeq(line, ",") {
-			if name = http.CanonicalHeaderKey(strings.Trim(name, " \t")); name != "Upgrade" && name != "Connection" {
-				delete(h, name)
-			}
-		}
-	}
-}
-
 // clean takes out of the header what may change an answer behind the key's back, and
 // what would open a tunnel: in one of HTTP/2 (h2c), requests would reach the upstream
 // that nobody here sees. To servers behind WSGI and CGI a field with _ in its name is the
@@ -162,6 +149,7 @@ func clean(r *http.Request) {
 	}
 	if lines := r.Header["Upgrade"]; len(lines) != 1 || !strings.EqualFold(lines[0], "websocket") {
 		delete(r.Header, "Upgrade")
+		delete(r.Header, "Http2-Settings")
 	}
 	for _, name := range unkeyed {
 		delete(r.Header, name)
@@ -169,6 +157,21 @@ func clean(r *http.Request) {
 	if safe(r.Method) {
 		for _, name := range overriding {
 			delete(r.Header, name)
+		}
+	}
+}
+
+// endToEnd takes out of the header what is said to be for this connection only (RFC
+// 9110, section 7.6.1). Otherwise it would be in the key, and not reach the upstream: one
+// client could have everybody who sends such a field get the answer to a request without
+// it. What an upgrade needs is forwarded by intent.
+func endToEnd(h http.Header) {
+	for _, line := range h["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			name = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))
+			if name != "Upgrade" && name != "Te" && name != "Connection" {
+				delete(h, name)
+			}
 		}
 	}
 }

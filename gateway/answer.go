@@ -19,6 +19,7 @@ type answer struct {
 	header http.Header // the proxy's, until it has been sent
 	sent   bool
 	reads  bool // the answer may be stored
+	plain  bool // it is wanted in no coding
 	// streams says that somebody waits for each part.
 	streams bool
 }

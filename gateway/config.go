@@ -26,7 +26,8 @@ type Config struct {
 	Routes []*Route `yaml:"routes"`
 	// Default is for everything that no route matches.
 	Default Default `yaml:"default"`
-	// Compress codes answers for clients that accept it (gzip, zstd, br). Default: on.
+	// Compress codes stored answers for clients that accept it (zstd, br, gzip), see
+	// Codings. Default: on. Needs a new start to change.
 	Compress Switch `yaml:"compress"`
 	// PurgeMethod takes requests with the method PURGE on the main address, with the
 	// admin token, as invalidations of their URI. Default: off.

@@ -257,6 +257,6 @@ func (c *Config) accessLog() access.Options {
 func (c *Config) fixed() map[string]any {
 	return map[string]any{
 		"listen": c.Listen, "tls": c.TLS != nil, "admin.addr": c.Admin.Addr, "limits.header": c.Limits.Header,
-		"timeouts.header": c.Timeouts.Header, "timeouts.idle": c.Timeouts.Idle,
+		"compress": c.Compress.On(true), "timeouts.header": c.Timeouts.Header, "timeouts.idle": c.Timeouts.Idle,
 	}
 }

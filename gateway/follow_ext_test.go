@@ -222,3 +222,43 @@ func TestLogIsOpenedAnew(t *testing.T) {
 	s.until("the line is in the old file", contains(log+".1", "GET /before"))
 	s.until("the line is in the new file", contains(log, "GET /after"))
 }
+
+// TestLineOfALongRequest: a request that began under one log and ends under another is
+// in the other.
+func TestLineOfALongRequest(t *testing.T) {
+	up := newGate()
+	url := server(t, up)
+	file := strings.ReplaceAll(plain, "UPSTREAM", url) + "log: {access: common, file: " + filepath.Join(t.TempDir(), "access.log") + "}\n"
+	s := standOn(t, url, file)
+	under := s.ask("/long")
+	<-up.began
+	if err := s.front.Reload(config(t, "listen: 127.0.0.1:0\n"+strings.ReplaceAll(file, "access.log", "other.log"))); err != nil {
+		t.Fatal(err)
+	}
+	close(up.open)
+	<-under
+	path := s.gateway.Config().Log.File
+	s.until("the line is in the other log", func() bool {
+		all, _ := os.ReadFile(path)
+		return strings.Contains(string(all), "GET /long")
+	})
+}
+
+// TestReloadIsWhole: of a configuration that the gateway refuses, the front takes
+// nothing either.
+func TestReloadIsWhole(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "access.log")
+	s := stand(t, text("ok"), plain+"log: {access: common, file: "+log+"}\n")
+	s.gateway.Close() // it then refuses every other
+	other := config(t, strings.ReplaceAll(plain, "UPSTREAM", "http://127.0.0.1:1")+"limits: {body: 1}\nlog: {access: common, file: "+log+".other}\n")
+	if err := s.front.Reload(other); err == nil {
+		t.Fatal("it is not refused")
+	}
+	if got := s.do("POST", "/", "longer than one"); got.StatusCode != http.StatusOK {
+		t.Errorf("%d", got.StatusCode)
+	}
+	s.until("the line is in the old log", func() bool {
+		all, _ := os.ReadFile(log)
+		return strings.Contains(string(all), "POST /")
+	})
+}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -125,14 +124,6 @@ func (s *site) until(what string, ok func() bool) {
 // text answers with a text.
 func text(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(body)) }
-}
-
-// closed reports whether the server has closed a connection, having sent nothing more.
-func closed(t *testing.T, conn net.Conn) bool {
-	t.Helper()
-	n, err := conn.Read(make([]byte, 1))
-	var timeout net.Error
-	return n == 0 && err != nil && (!errors.As(err, &timeout) || !timeout.Timeout())
 }
 
 // sick is an upstream that can be well or not.

@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -25,6 +26,7 @@ type Options struct {
 // ends with Close. All methods may run concurrently.
 type Gateway struct {
 	cache   *freshet.Cache
+	codes   bool // the cache has been made with codings
 	log     *slog.Logger
 	current atomic.Pointer[table]
 
@@ -32,7 +34,8 @@ type Gateway struct {
 	closed bool
 }
 
-// New returns a gateway by c on cache, which stays the caller's. o may be nil.
+// New returns a gateway by c on cache, which stays the caller's and has been made with
+// the codings that c asks for ([Config.Codings]). o may be nil.
 func New(c *Config, cache *freshet.Cache, o *Options) (*Gateway, error) {
 	if c == nil || cache == nil {
 		return nil, errors.New("freshet: a gateway needs a configuration and a cache")
@@ -40,16 +43,43 @@ func New(c *Config, cache *freshet.Cache, o *Options) (*Gateway, error) {
 	if o == nil {
 		o = new(Options)
 	}
-	g := &Gateway{cache: cache, log: cmp.Or(o.Logger, slog.Default())}
-	g.current.Store(newTable(c, cache, g.poolsOf(c, nil)))
+	g := &Gateway{cache: cache, codes: c.Compress.On(true), log: cmp.Or(o.Logger, slog.Default())}
+	t, err := g.build(c, nil)
+	if err != nil {
+		return nil, err
+	}
+	g.current.Store(t)
 	return g, nil
+}
+
+// build makes a table of c, with those of old's pools whose settings are the same. The
+// error is what only the cache has against a rule: that it would not put writes on
+// record, say. Called with mu held, or before anybody else knows g.
+func (g *Gateway) build(c *Config, old map[string]*pool) (t *table, err error) {
+	pools := g.poolsOf(c, old)
+	defer func() {
+		if p := recover(); p != nil {
+			closeAll(pools, old)
+			err = fmt.Errorf("freshet: the gateway's rules do not go with the cache: %v", p)
+		}
+	}()
+	return newTable(c, g.cache, g.codes, pools), nil
+}
+
+// closeAll closes the pools that are not among kept.
+func closeAll(pools, kept map[string]*pool) {
+	for name, p := range pools {
+		if kept[name] != p {
+			p.Close()
+		}
+	}
 }
 
 // ServeHTTP answers a request. In its header, what proxies say of their clients is
 // replaced by what is believed of it.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := g.current.Load()
-	hops(r.Header)
+	endToEnd(r.Header)
 	t.config.trust.Rewrite(r)
 	r, refused := t.admit(r)
 	if refused != nil {
@@ -65,7 +95,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Reload puts c in the place of the configuration: requests that come later are
 // answered by it, those under way by the one that they have begun with. The cache
-// stays, and so do the connections and the health of upstreams that do not change.
+// stays, and so do the connections and the health of upstreams that do not change. On
+// an error nothing has changed.
 func (g *Gateway) Reload(c *Config) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -73,13 +104,12 @@ func (g *Gateway) Reload(c *Config) error {
 		return errors.New("freshet: the gateway is closed")
 	}
 	old := g.current.Load()
-	t := newTable(c, g.cache, g.poolsOf(c, old.pools))
-	g.current.Store(t)
-	for name, p := range old.pools {
-		if t.pools[name] != p {
-			p.Close()
-		}
+	t, err := g.build(c, old.pools)
+	if err != nil {
+		return err
 	}
+	g.current.Store(t)
+	closeAll(old.pools, t.pools)
 	return nil
 }
 
@@ -88,9 +118,7 @@ func (g *Gateway) Close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed = true
-	for _, p := range g.current.Load().pools {
-		p.Close()
-	}
+	closeAll(g.current.Load().pools, nil)
 }
 
 // Config returns the configuration in use.
@@ -109,7 +137,7 @@ func (g *Gateway) Upstreams() map[string][]ServerState {
 }
 
 // poolsOf returns the pools of c: those of old whose settings are the same, and new
-// ones. Called with mu held, or before anybody else knows g.
+// ones.
 func (g *Gateway) poolsOf(c *Config, old map[string]*pool) map[string]*pool {
 	all := make(map[string]*pool, len(c.Upstreams))
 	for name, u := range c.Upstreams {

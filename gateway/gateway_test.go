@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what is certain to come, however slow the
 // machine is.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // site is a gateway, served on loopback.
 type site struct {
@@ -53,7 +53,7 @@ func openOn(t *testing.T, upstream, file string) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache, err := freshet.New(store, &freshet.Options{Logger: slog.New(slog.DiscardHandler)})
+	cache, err := freshet.New(store, &freshet.Options{Logger: slog.New(slog.DiscardHandler), Codings: c.Codings()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ origins: ["http://h.com"]`,
 			"X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Scheme", "X-Forwarded-Server", "X-Forwarded-Prefix",
 			"X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Original-URL", "X-Rewrite-URL", "X-Original-Host", "X-Host",
 			"X-HTTP-Host-Override", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "Proxy",
-			"Freshet-Path", "Freshet-path",
+			"Freshet-Path", "Freshet-path", "X_Forwarded_Host", "X_Original_URL", "Accept_Language",
 		} {
 			t.Run(name+"/"+field, func(t *testing.T) {
 				s := open(t, mirror(), file)
@@ -57,6 +57,39 @@ origins: ["http://h.com"]`,
 					t.Errorf("the attacker's value is in the answer:\n%s\n%s", first.body, second.body)
 				}
 			})
+		}
+	}
+}
+
+// TestHiddenFields: a field that is said to be for the connection only does not reach the
+// upstream. If it were in the key all the same, the answer without it would be that of
+// all who send it.
+func TestHiddenFields(t *testing.T) {
+	up := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "max-age=60")
+		w.Header().Set("Vary", "Accept-Language")
+		_, _ = io.WriteString(w, "for "+r.Header.Get("Accept-Language"))
+	})
+	for name, file := range map[string]string{
+		"by the answer": plain,
+		"by the rule":   plain + `routes: [{pattern: "GET /p", key: p, ttl: 1m, vary_headers: [Accept-Language]}]`,
+	} {
+		s := open(t, up, file)
+		s.raw("GET /p HTTP/1.1\nHost: " + s.addr + "\nAccept-Language: de\nConnection: close, accept-language\n\n")
+		if got := s.get("/p", "Accept-Language: de"); got.body != "for de" {
+			t.Errorf("%s: %q", name, got.body)
+		}
+	}
+}
+
+// TestTunnels: what would be asked for within an upgraded connection would pass by rules
+// and invalidations.
+func TestTunnels(t *testing.T) {
+	for _, upgrade := range []string{"h2c", "H2C", "websocket, h2c"} {
+		s := open(t, mirror(), plain)
+		answer := s.raw("GET / HTTP/1.1\nHost: h.com\nConnection: close, Upgrade, HTTP2-Settings\nUpgrade: " + upgrade + "\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\n\n")
+		if status(answer) != "200" || strings.Contains(answer, "Upgrade:") || strings.Contains(answer, "Settings:") {
+			t.Errorf("%s:\n%s", upgrade, answer)
 		}
 	}
 }

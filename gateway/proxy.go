@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,7 @@ type pool struct {
 	byURI  resolve.Plan
 	proxy  httputil.ReverseProxy
 	log    *slog.Logger
+	told   atomic.Int64 // when a failure was last logged, in seconds
 }
 
 // via is how the gateway calls itself (RFC 9110, section 7.6.3).
@@ -56,8 +58,11 @@ func (p *pool) changed(server string, up bool, why error) {
 }
 
 // ServeHTTP forwards an admitted request.
-func (p *pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := &answer{w: w, r: r, header: make(http.Header), reads: safe(r.Method)}
+func (p *pool) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.forward(w, r, false) }
+
+// forward forwards an admitted request; plain if its answer is wanted in no coding.
+func (p *pool) forward(w http.ResponseWriter, r *http.Request, plain bool) {
+	a := &answer{w: w, r: r, header: make(http.Header), reads: safe(r.Method), plain: plain}
 	ctx := context.WithValue(r.Context(), answerKey{}, a)
 	if ctx.Value(http.ServerContextKey) == nil {
 		// Only where there is a server does ReverseProxy panic when an answer breaks off
@@ -92,6 +97,9 @@ func (p *pool) rewrite(pr *httputil.ProxyRequest) {
 			out.Header[name] = lines
 		}
 	}
+	if a, ok := in.Context().Value(answerKey{}).(*answer); ok && a.plain {
+		out.Header["Accept-Encoding"] = []string{"identity"}
+	}
 	out.Header.Add("Via", protocol(in.ProtoMajor, in.ProtoMinor)+" "+via)
 }
 
@@ -109,6 +117,10 @@ func (p *pool) arrived(res *http.Response) error {
 	if res.Header["Date"] == nil {
 		// RFC 9110, section 6.6.1: who has a clock adds it.
 		res.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	}
+	if res.Header["Content-Encoding"] != nil && !slices.Contains(res.Header["Vary"], "Accept-Encoding") {
+		// Some servers code answers, and do not say that it depends on the request.
+		res.Header.Add("Vary", "Accept-Encoding")
 	}
 	ctx := res.Request.Context()
 	if res.ContentLength < 0 && res.ProtoMajor == 1 && len(res.TransferEncoding) == 0 {
@@ -178,7 +190,8 @@ func (p *pool) failed(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		status, text = http.StatusGatewayTimeout, "the upstream did not answer in time"
 	}
-	if r.Context().Err() == nil && status >= 500 {
+	if now := time.Now().Unix(); r.Context().Err() == nil && status >= 500 && p.told.Swap(now) != now {
+		// One a second says enough; the access log has them all.
 		p.log.Warn("freshet: "+text, "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	w.Header().Set("Cache-Control", "no-store")

@@ -3,13 +3,16 @@ package gateway_test
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/freshet-dev/freshet"
 	"github.com/freshet-dev/freshet/gateway"
+	"github.com/freshet-dev/freshet/memstore"
 )
 
 // named is an upstream that says who it is.
@@ -95,6 +98,35 @@ func TestReloadKeepsWhatIsTheSame(t *testing.T) {
 	}
 	if !s.gateway.Upstreams()["api"][0].Up {
 		t.Error("after a reload of something else: still left alone")
+	}
+}
+
+// TestRulesThatTheCacheRefuses: what is right in the file can be wrong for this cache.
+func TestRulesThatTheCacheRefuses(t *testing.T) {
+	store, err := memstore.Open(t.Context(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache, err := freshet.New(store, &freshet.Options{RefuseWrites: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cache.Close(t.Context())
+	const file = "upstreams: {api: {servers: [http://127.0.0.1:1], health: {path: /}}}\n"
+	refused := config(t, file+"routes: [{pattern: PUT /a, no_intent: true}]")
+	if _, err := gateway.New(refused, cache, nil); err == nil {
+		t.Error("a gateway that the cache refuses")
+	}
+	g, err := gateway.New(config(t, file), cache, &gateway.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	if err := g.Reload(refused); err == nil || !strings.Contains(err.Error(), "NoIntent") {
+		t.Errorf("%v", err)
+	}
+	if len(g.Config().Routes) != 0 {
+		t.Error("what is refused is in use")
 	}
 }
 

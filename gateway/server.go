@@ -70,9 +70,11 @@ func (f *Front) listen(ctx context.Context) (err error) {
 			return fmt.Errorf("freshet: %w", err)
 		}
 	}
-	if err := f.openLog(c); err != nil {
+	l, err := f.openLog(c)
+	if err != nil {
 		return err
 	}
+	f.access.Store(l)
 	if f.main, err = f.open(ctx, c.Listen, f.pair, f.everybody); err != nil {
 		return err
 	}
@@ -132,6 +134,7 @@ func (f *Front) open(ctx context.Context, address string, pair *certs.Pair, h ht
 		MaxHeaderBytes:    int(c.Limits.Header),
 		ErrorLog:          slog.NewLogLogger(errorLog{f.log.Handler()}, slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return base },
+		ConnContext:       conns.Context,
 		// "OPTIONS *" is for the upstream, too.
 		DisableGeneralOptionsHandler: true,
 	}
@@ -202,8 +205,9 @@ func (s *site) close() {
 		return
 	}
 	s.cancel()
-	_ = s.server.Close()
 	_ = s.listener.Close()
+	// Those included that have been upgraded, of which the server knows nothing: a
+	// handler may be busy writing to one.
 	s.listener.CloseAll()
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -17,11 +18,15 @@ func (f *Front) Reload(c *Config) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	old := f.gateway.Config()
-	if err := f.openLog(c); err != nil {
+	l, err := f.openLog(c)
+	if err != nil {
 		return err
 	}
 	if err := f.gateway.Reload(c); err != nil {
-		return err
+		return errors.Join(err, l.Close())
+	}
+	if err := f.access.Swap(l).Close(); err != nil {
+		f.log.Error("freshet: the end of the old access log is lost", "error", err)
 	}
 	if f.pair != nil && c.TLS != nil {
 		// It has just been read without a fault. If it has changed since, this is called
@@ -51,18 +56,15 @@ func (f *Front) tellFixed(old, c *Config) {
 	}
 }
 
-// openLog opens the access log of c and puts it in the place of the old.
-func (f *Front) openLog(c *Config) error {
+// openLog opens the access log of c.
+func (f *Front) openLog(c *Config) (*access.Log, error) {
 	o := c.accessLog()
 	o.Logger = f.log
 	l, err := access.Open(o)
 	if err != nil {
-		return fmt.Errorf("freshet: %w", err)
+		return nil, fmt.Errorf("freshet: %w", err)
 	}
-	if err := f.access.Swap(l).Close(); err != nil {
-		f.log.Error("freshet: the end of the old access log is lost", "error", err)
-	}
-	return nil
+	return l, nil
 }
 
 // Follow loads the configuration again, with load, whenever the file at path or one

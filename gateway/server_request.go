@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/freshet-dev/freshet/gateway/internal/access"
+	"github.com/freshet-dev/freshet/gateway/internal/conns"
 	"github.com/freshet-dev/freshet/gateway/internal/forwarded"
 	"github.com/freshet-dev/freshet/gateway/internal/pace"
+	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
 
 // idField is the request's name in logs, here and behind the gateway.
@@ -84,7 +86,7 @@ func (f *Front) recorded(l *access.Log, w http.ResponseWriter, r *http.Request) 
 		record := &access.Record{
 			Time: start, Took: time.Since(start), Client: forwarded.Client(r),
 			Method: r.Method, Scheme: scheme(r), Host: r.Host, Path: path, Query: query, Proto: r.Proto,
-			Status: out.Status, Bytes: out.Bytes, Cache: access.CacheWord(w.Header()["Cache-Status"], cacheName),
+			Status: out.Status, Bytes: out.Bytes, Cache: access.CacheWord(w.Header()["Cache-Status"], rfc9111.CacheName),
 			ID: r.Header.Get(idField), Referer: r.Referer(), UserAgent: r.UserAgent(), Aborted: !whole,
 		}
 		if server := way.server.Load(); server != nil {
@@ -101,9 +103,6 @@ func (f *Front) recorded(l *access.Log, w http.ResponseWriter, r *http.Request) 
 	}
 	whole = true
 }
-
-// cacheName is what the cache calls itself in Cache-Status.
-const cacheName = "freshet"
 
 // paced has next answer, under the limits of the configuration.
 func (f *Front) paced(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
@@ -131,7 +130,7 @@ func (f *Front) paced(w http.ResponseWriter, r *http.Request, next http.HandlerF
 		c.turnAway(w, r, http.StatusRequestEntityTooLarge, "the request's body is too large")
 		return
 	}
-	next(w, r)
+	next(conns.Whole(w, r), r)
 }
 
 func fields(h http.Header) (n int) {

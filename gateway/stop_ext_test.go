@@ -52,8 +52,10 @@ func (s *site) ask(path string) <-chan string {
 // TestStop: told to stop, the gateway is not ready any more, goes on for a while, and
 // then waits for what is under way, but takes nothing new.
 func TestStop(t *testing.T) {
+	t.Parallel()
 	up := newGate()
-	s := stand(t, up, plain+"timeouts: {drain: 500ms}\nadmin: {addr: 127.0.0.1:0}\n")
+	// Long enough for the questions below, however busy the machine is.
+	s := stand(t, up, plain+"timeouts: {drain: 3s}\nadmin: {addr: 127.0.0.1:0}\n")
 	health := "http://" + s.front.AdminAddr().String() + "/.freshet"
 	if got := statusOf(t, s, health+"/ready"); got != http.StatusOK {
 		t.Fatalf("ready: %d", got)
@@ -68,13 +70,7 @@ func TestStop(t *testing.T) {
 	if got := statusOf(t, s, s.url+"/at-once"); got != http.StatusOK {
 		t.Errorf("while it drains: %d", got)
 	}
-	s.until("it takes no connections", func() bool {
-		conn, err := net.Dial("tcp", s.addr)
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err != nil
-	})
+	s.closes()
 	close(up.open)
 	if got := <-under; got != "200 done <nil>" {
 		t.Errorf("the request that was under way got %s", got)
@@ -102,6 +98,13 @@ func TestStopHasALimit(t *testing.T) {
 	s := stand(t, up, plain+"timeouts: {stop: 200ms}\n")
 	under := s.ask("/long")
 	<-up.began
+	// Behind a second request, net/http does not see that the connection is closed.
+	conn := s.dial()
+	defer conn.Close()
+	const long = "GET /long HTTP/1.1\r\nHost: h\r\nCookie: own\r\n\r\n"
+	_, _ = io.WriteString(conn, long)
+	<-up.began
+	_, _ = io.WriteString(conn, long)
 	s.stop()
 	if err := s.end(); err == nil || !strings.Contains(err.Error(), "cut off") {
 		t.Errorf("the end: %v", err)
@@ -147,15 +150,9 @@ func (s *site) echo(conn net.Conn, in *bufio.Reader) {
 	}
 }
 
-// TestUpgradedConnections outlive time-outs for requests, go on while the gateway
-// stops, and are closed at its end, which is no error.
-func TestUpgradedConnections(t *testing.T) {
-	s := stand(t, http.HandlerFunc(upgrade), plain+"timeouts: {header: 100ms, body: 100ms, write: 100ms, idle: 100ms, stop: 500ms}\n")
-	conn, in := s.upgraded()
-	defer conn.Close()
-	time.Sleep(300 * time.Millisecond) // longer than every time-out
-	s.echo(conn, in)
-	s.stop()
+// closes waits until the front takes no connections any more.
+func (s *front) closes() {
+	s.Helper()
 	s.until("it takes no connections", func() bool {
 		conn, err := net.Dial("tcp", s.addr)
 		if err == nil {
@@ -163,7 +160,18 @@ func TestUpgradedConnections(t *testing.T) {
 		}
 		return err != nil
 	})
+}
+
+// TestUpgradedConnections outlive time-outs for requests, and are closed when the time
+// to stop is over, which is no error.
+func TestUpgradedConnections(t *testing.T) {
+	t.Parallel()
+	s := stand(t, http.HandlerFunc(upgrade), plain+"timeouts: {header: 500ms, body: 500ms, write: 500ms, idle: 500ms, stop: 200ms}\n")
+	conn, in := s.upgraded()
+	defer conn.Close()
+	time.Sleep(time.Second) // longer than every time-out
 	s.echo(conn, in)
+	s.stop()
 	if _, err := in.ReadByte(); err == nil || errors.Is(err, net.ErrClosed) {
 		t.Errorf("at the end: %v", err)
 	}
@@ -172,12 +180,48 @@ func TestUpgradedConnections(t *testing.T) {
 	}
 }
 
-// TestUpgradedConnectionsThatClose: the end does not wait for longer than it has to.
+// TestUpgradedConnectionsThatClose: they go on while the gateway stops, and the end
+// does not wait for longer than it has to.
 func TestUpgradedConnectionsThatClose(t *testing.T) {
 	s := stand(t, http.HandlerFunc(upgrade), plain+"timeouts: {stop: 1h}\n")
-	conn, _ := s.upgraded()
+	conn, in := s.upgraded()
 	s.stop()
+	s.closes()
+	s.echo(conn, in)
 	_ = conn.Close()
+	if err := s.end(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestUpgradedConnectionThatIsStuck: the end does not wait for a client that takes
+// nothing.
+func TestUpgradedConnectionThatIsStuck(t *testing.T) {
+	full := make(chan struct{})
+	up := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "flood")
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		block := make([]byte, 1<<20)
+		for err == nil {
+			_ = conn.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+			_, err = conn.Write(block)
+		}
+		close(full)
+		_ = conn.SetDeadline(time.Time{})
+		_, _ = io.Copy(io.Discard, conn)
+	})
+	s := stand(t, up, plain+"timeouts: {write: 1h, stop: 100ms}\n")
+	conn := s.dial()
+	defer conn.Close()
+	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: flood\r\n\r\n")
+	<-full
+	s.stop()
 	if err := s.end(); err != nil {
 		t.Error(err)
 	}

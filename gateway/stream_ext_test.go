@@ -229,6 +229,7 @@ func TestNotDelimited(t *testing.T) {
 // TestStall: an upstream that stops in the middle, and one that never begins.
 func TestStall(t *testing.T) {
 	hang := make(chan struct{})
+	// An upstream for each: one that begins had better have its time to.
 	s := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/body" {
 			w.Header().Set("Cache-Control", "max-age=60")
@@ -236,7 +237,13 @@ func TestStall(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 		}
 		<-hang
-	}), "upstreams: {api: {servers: [UPSTREAM], timeouts: {answer: 50ms, stall: 50ms}}}")
+	}), `upstreams:
+  begins: {servers: [UPSTREAM], timeouts: {stall: 50ms}}
+  hangs: {servers: [UPSTREAM], timeouts: {answer: 50ms}}
+routes:
+  - {pattern: "/body", upstream: begins}
+default: {upstream: hangs}
+`)
 	defer close(hang)
 	if got := s.get("/never"); got.StatusCode != http.StatusGatewayTimeout || got.Header.Get("Cache-Status") == "" {
 		t.Errorf("%s %v", got.Status, got.Header)
@@ -254,12 +261,8 @@ func TestStall(t *testing.T) {
 
 // TestDown: what is wrong inside does not concern clients.
 func TestDown(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = l.Close()
-	s := openOn(t, "http://"+l.Addr().String(), plain)
+	// A port that nobody is given.
+	s := openOn(t, "http://127.0.0.1:1", plain)
 	got := s.get("/")
 	if got.StatusCode != http.StatusBadGateway || strings.Contains(got.body, "127.0.0.1") || strings.Contains(got.body, "refused") {
 		t.Errorf("%s %q", got.Status, got.body)
@@ -291,7 +294,8 @@ func TestEarlyHints(t *testing.T) {
 		w.Header().Del("Link")
 		_, _ = io.WriteString(w, "body")
 	}), plain)
-	for _, method := range []string{"GET", "POST", "OPTIONS"} {
+	for _, request := range []string{"GET /", "POST /", "GET /?by;passed", "OPTIONS /"} {
+		method, path, _ := strings.Cut(request, " ")
 		var hints []string
 		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
 			Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
@@ -299,7 +303,7 @@ func TestEarlyHints(t *testing.T) {
 				return nil
 			},
 		})
-		r, err := http.NewRequestWithContext(ctx, method, s.url, nil)
+		r, err := http.NewRequestWithContext(ctx, method, s.url+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -310,10 +314,10 @@ func TestEarlyHints(t *testing.T) {
 		_, _ = io.Copy(io.Discard, res.Body)
 		_ = res.Body.Close()
 		if len(hints) != 1 || hints[0] != "103[</a.css>; rel=preload]" && hints[0] != "103 [</a.css>; rel=preload]" {
-			t.Errorf("%s: %q", method, hints)
+			t.Errorf("%s: %q", request, hints)
 		}
 		if method != "OPTIONS" && res.Header.Get("Cache-Status") == "" || res.Header.Get("Link") != "" {
-			t.Errorf("%s: %v", method, res.Header)
+			t.Errorf("%s: %v", request, res.Header)
 		}
 	}
 }

@@ -23,6 +23,7 @@ type table struct {
 	// redirects says that some pattern ends in a slash: the mux would then redirect
 	// the path without it, which is the upstream's business.
 	redirects bool
+	codes     bool // the cache codes what it stores
 	pools     map[string]*pool
 	// uris finds the rules that keep something of a URI, byURI is the default's.
 	uris  routes.Table
@@ -32,9 +33,10 @@ type table struct {
 // served is the handler of a route, or of the default.
 type served struct{ http.Handler }
 
-// newTable builds the handlers of c on cache. c is valid.
-func newTable(c *Config, cache *freshet.Cache, pools map[string]*pool) *table {
-	t := &table{config: c, mux: http.NewServeMux(), pools: pools, byURI: uriPlan()}
+// newTable builds the handlers of c on cache, which codes what it stores, or does not.
+// c is valid.
+func newTable(c *Config, cache *freshet.Cache, codes bool, pools map[string]*pool) *table {
+	t := &table{config: c, mux: http.NewServeMux(), codes: codes, pools: pools, byURI: uriPlan()}
 	t.rest = &served{t.serving(cache, &c.Default.Handling, c.fallbackRule(), c.Default.Upstream)}
 	t.mux.Handle("/", t.rest)
 	for _, r := range c.Routes {
@@ -53,12 +55,18 @@ func (t *table) serving(cache *freshet.Cache, h *Handling, rule freshet.Rule, up
 	if !h.Cache.On(true) {
 		return proxy
 	}
+	if t.codes {
+		return cache.Handler(rule, uncoded{proxy})
+	}
 	return cache.Handler(rule, proxy)
 }
 
 // ServeHTTP answers an admitted request.
 func (t *table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "*" {
+	if r.URL.Path == "*" || len(t.config.Routes) == 0 {
+		// As if the mux had found it: what is kept is told apart by that, too, and has
+		// to be found when there are routes again.
+		r.Pattern = "/"
 		t.rest.ServeHTTP(w, r)
 		return
 	}

@@ -84,7 +84,7 @@ func (s serveCommand) serve(ctx context.Context, out io.Writer, log *slog.Logger
 		return err
 	}
 	health := new(gateway.StoreHealth)
-	cache, err := freshet.Open(ctx, &freshet.Options{Logger: log, Observe: health.Observe}, redisstore.FromEnv, memstore.Open)
+	cache, err := freshet.Open(ctx, &freshet.Options{Logger: log, Observe: health.Observe, Codings: config.Codings()}, redisstore.FromEnv, memstore.Open)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ var owners = map[string][]string{
 	"github.com/redis/rueidis":      {"redisstore", "benchmarks"},
 	"github.com/maypok86/otter/v2":  {"memstore"},
 	"github.com/klauspost/compress": {"internal"},
+	"github.com/andybalholm/brotli": {"gateway"},
 	"go.yaml.in/yaml/v4":            {"gateway"},
 }
 

@@ -23,20 +23,13 @@ type result[E any] struct {
 	ok   bool
 }
 
-// Plain reports whether the form with id is known not to be worth a look: see Leave.
+// Plain reports whether Make has found out lately that there is no form with id. When
+// the answer changes that may be wrong for a while, and costs no more than the coding.
 func (f *Forms[E]) Plain(id [32]byte) bool { return f.plain.Has(id, memo.Plain) }
 
-// Leave remembers for a while that the answer is best sent as it is, instead of in the
-// form with id. When the answer changes that may be wrong, and costs no more than that.
-func (f *Forms[E]) Leave(id [32]byte) {
-	if !f.Plain(id) {
-		f.plain.Note(id, memo.Plain, plainPause)
-	}
-}
-
 // Make returns the form with id of the answer that is known as of; ok is false if there
-// is none. make is run for one of all who ask for it at the time, and may say so itself:
-// that is remembered.
+// is none. make is run for one of all who ask for it at the time, and says so:
+// that is remembered for a while.
 //
 // Forms of different answers are never taken for each other, as long as their of is not
 // the same: who has found an answer after an invalidation must not get the form of the
@@ -47,7 +40,7 @@ func (f *Forms[E]) Make(ctx context.Context, id [32]byte, of string, make func(c
 		Admit: func(struct{}) bool { return true },
 		Lead: func(voyage *flight.Flight[struct{}, result[E]]) {
 			if made.form, made.ok = make(voyage.Context()); !made.ok {
-				f.Leave(id)
+				f.plain.Note(id, memo.Plain, plainPause)
 			}
 			voyage.Land(made, true)
 		},

@@ -62,7 +62,7 @@ func TestIfNoneMatch(t *testing.T) {
 		if tt.etag != "" {
 			h["Etag"] = []string{tt.etag}
 		}
-		for method, want := range map[string]bool{"GET": tt.want, "HEAD": tt.want, "POST": false} {
+		for method, want := range map[string]bool{"GET": tt.want, "HEAD": tt.want, "QUERY": tt.want, "POST": false} {
 			r := &http.Request{Method: method, Header: http.Header{"If-None-Match": tt.lines, "If-Modified-Since": {date8}}}
 			if got := NotModified(r, h); got != want {
 				t.Errorf("%s: %s %v, want %v", tt.name, method, got, want)

@@ -1,5 +1,8 @@
-// Package rfc9111 holds what a shared cache has to know of HTTP, as pure
-// functions: may an answer be stored, does the client have it already.
+// Package rfc9111 holds what a shared cache has to know of HTTP, as pure functions:
+// whether an answer may be stored and how long it is fresh, what of a stored one may
+// answer a request, what a 304 makes of it, and what a write makes of others. The
+// sections that comments name without a number in front are those of RFC 9111.
+// What is honoured, line by line, is in docs/http.md.
 package rfc9111
 
 import (
@@ -56,45 +59,6 @@ func HopByHop(h http.Header) func(name string) bool {
 		}
 	}
 	return func(name string) bool { return hopByHop[name] || slices.Contains(named, name) }
-}
-
-// heuristic are the statuses that may be stored without the answer saying so
-// (RFC 9110, section 15.1), less 206, 405, 414 and 501: a part, or an error that
-// is cheap to make again.
-var heuristic = map[int]bool{200: true, 203: true, 204: true, 300: true, 301: true, 308: true, 404: true, 410: true}
-
-// Heuristic reports whether an answer of this status may be stored though it
-// does not say for how long.
-func Heuristic(status int) bool { return heuristic[status] }
-
-// Forbids reports whether Cache-Control keeps a shared cache from storing the
-// answer, or from serving it again without asking (RFC 9111, sections 5.2.2.4,
-// 5.2.2.5 and 5.2.2.7). A directive with field names is read as if it had none.
-func Forbids(lines []string) bool {
-	for _, line := range lines {
-		for part := range strings.SplitSeq(line, ",") {
-			name, _, _ := strings.Cut(part, "=")
-			switch strings.ToLower(strings.TrimSpace(name)) {
-			case "no-store", "no-cache", "private":
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// VaryCovered reports whether every request header that the answer's Vary lines
-// name is among headers, which are in canonical form.
-func VaryCovered(vary, headers []string) bool {
-	for _, line := range vary {
-		for name := range strings.SplitSeq(line, ",") {
-			name = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))
-			if name != "" && !slices.Contains(headers, name) {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // BodyAllowed reports whether an answer of this status may have a body (RFC

@@ -6,7 +6,7 @@
 //
 //	{name}  {name:type}  {name=default}  {name:type=default}  {}  {:type}  {=default}  {:type=default}
 //
-// where type is int, uuid, str or a union of them joined by |, and a default is
+// where type is int, uuid, str or a union of them joined by |, or path, and a default is
 // any text without braces and #. {} stands for a name given later by
 // [Template.Bind].
 //
@@ -43,7 +43,7 @@ type hole struct {
 type Placeholder struct {
 	// Name is what values are asked for by; empty for {}.
 	Name string
-	// Type is empty for an untyped placeholder, else int, uuid, str or a union
+	// Type is empty for an untyped placeholder, else path, or int, uuid, str or a union
 	// in that order, joined by |.
 	Type string
 	// Default is the value used when there is none, in canonical form and not

@@ -32,10 +32,11 @@ func (r *run) summary(w io.Writer) {
 		all += count
 	}
 	fmt.Fprintln(w)
-	line("run", "%s, %d processes, %v, faults %s, seed %d, intent deadline %v", r.Topology, r.Processes, r.Duration, r.Faults, r.Seed, r.Deadline)
+	line("run", "%s%s, %d processes, %v, faults %s, seed %d, intent deadline %v", r.Topology, behind[r.Gateway], r.Processes, r.Duration, r.Faults, r.Seed, r.Deadline)
 	line("operations", "%d", n("read")+n("write"))
 	line("reads", "%d: %d hits, %d shared, %d handler runs (%.0f%% hits); %s", n("read"), n("hit"), n("shared"), n("run"),
 		100*float64(n("hit"))/float64(max(1, n("hit")+n("shared")+n("run"))), report.List(r.report.Counts("read of ")))
+	line("past their lifetime", "%s (of rules that allow it; nothing that was invalidated)", report.List(r.report.Counts("stale on purpose: ")))
 	line("misses", "%s", report.List(r.report.Counts("miss: ")))
 	line("writes", "%d: %s", n("write"), report.List(r.report.Counts("write: ")))
 	line("invalidations", "%s; pending %d", report.List(r.report.Counts("invalidation: ")), n("pending"))

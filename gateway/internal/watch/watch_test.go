@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,7 +30,7 @@ func TestFiles(t *testing.T) {
 	changes := []struct {
 		name  string
 		apply func()
-		want  int
+		want  int64
 	}{
 		{"nothing", func() {}, 0},
 		{"written again", func() { write(t, path, "two") }, 1},
@@ -57,17 +58,17 @@ func TestFiles(t *testing.T) {
 		write(t, path, "one")
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		calls := 0
+		var calls atomic.Int64
 		paths := func() []string { return []string{path} }
-		go Files(ctx, Sum(paths()), paths, func() { calls++ })
+		go Files(ctx, Sum(paths()), paths, func() { calls.Add(1) })
 		time.Sleep(Every / 2) // between two readings
 		for _, c := range changes {
-			before := calls
+			before := calls.Load()
 			c.apply()
 			time.Sleep(3 * Every)
 			synctest.Wait()
-			if calls-before != c.want {
-				t.Errorf("%s: told %d times, want %d", c.name, calls-before, c.want)
+			if told := calls.Load() - before; told != c.want {
+				t.Errorf("%s: told %d times, want %d", c.name, told, c.want)
 			}
 		}
 	})
@@ -83,11 +84,11 @@ func TestChangeBeforeTheStart(t *testing.T) {
 		defer cancel()
 		sum := Sum([]string{path})
 		write(t, path, "two")
-		called := false
-		go Files(ctx, sum, func() []string { return []string{path} }, func() { called = true })
+		var called atomic.Bool
+		go Files(ctx, sum, func() []string { return []string{path} }, func() { called.Store(true) })
 		time.Sleep(3 * Every)
 		synctest.Wait()
-		if !called {
+		if !called.Load() {
 			t.Error("the change is not told")
 		}
 	})

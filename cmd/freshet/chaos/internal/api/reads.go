@@ -13,13 +13,15 @@ import (
 )
 
 // reads returns the routes that are cached: by key, with negative answers, as a
-// list in variants, as aggregates under tags of the rule and of the handler, for
+// list in variants, refreshed behind the back of requests, as aggregates under tags of the rule and of the handler, for
 // the caller alone, and under keys that collide.
 func (s *Server) reads() []route {
 	return []route{
 		{"GET /items/{id}", freshet.Rule{Key: "item:{id:int}", TTL: entryTTL, ErrorTTL: entryTTL}, s.item},
-		{"GET /items/{id}/card", freshet.Rule{Key: "card:{id:int}", TTL: entryTTL}, s.card},
-		{"GET /orgs/{org}/items", freshet.Rule{Key: "list:{org:int}:p{page:int=1}", TTL: entryTTL}, s.list},
+		{"GET /items/{id}/card", freshet.Rule{Key: "card:{id:int}", TTL: briefTTL, StaleWhileRevalidate: entryTTL,
+			StaleIfError: entryTTL, SoftTimeout: briefTTL}, s.card},
+		{"GET /orgs/{org}/items", freshet.Rule{Key: "list:{org:int}:p{page:int=1}", TTL: 10 * briefTTL, EarlyRefresh: true,
+			RefreshAhead: briefTTL, StaleIfError: entryTTL, SoftTimeout: briefTTL}, s.list},
 		{"GET /orgs/{org}/stats", freshet.Rule{Key: "stats:{org:int}", TTL: entryTTL, Tags: []string{"org:{org:int}"}}, s.stats},
 		{"GET /orgs/{org}/top", freshet.Rule{Key: "top:{org:int}", TTL: entryTTL}, s.top},
 		{"GET /pairs/{a}/{b}", freshet.Rule{Key: "pair:{a}_{b}", TTL: entryTTL}, s.pair},

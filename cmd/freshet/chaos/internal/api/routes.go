@@ -11,8 +11,8 @@ upstreams:
 origins: ["http://%[2]s"]
 routes:
   - {pattern: "GET /items/{id}", key: "item:{id:int}", ttl: 1h, error_ttl: 1h}
-  - {pattern: "GET /items/{id}/card", key: "card:{id:int}", ttl: 1h}
-  - {pattern: "GET /orgs/{org}/items", key: "list:{org:int}:p{page:int=1}", ttl: 1h}
+  - {pattern: "GET /items/{id}/card", key: "card:{id:int}", ttl: 100ms, stale_while_revalidate: 1h, stale_if_error: 1h, soft_timeout: 100ms}
+  - {pattern: "GET /orgs/{org}/items", key: "list:{org:int}:p{page:int=1}", ttl: 1s, early_refresh: true, refresh_ahead: 100ms, stale_if_error: 1h, soft_timeout: 100ms}
   - {pattern: "GET /orgs/{org}/stats", key: "stats:{org:int}", ttl: 1h, tags: ["org:{org:int}"]}
   - {pattern: "GET /orgs/{org}/report", key: "report:{org:int}", ttl: 1h, tags: ["org:{org:int}"]}
   - {pattern: "GET /orgs/{org}/top", key: "top:{org:int}", ttl: 1h}

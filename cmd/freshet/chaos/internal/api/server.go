@@ -58,8 +58,12 @@ type route struct {
 	handler http.HandlerFunc
 }
 
-// entryTTL is long: within a run nothing becomes fresh by expiring.
-const entryTTL = time.Hour
+// entryTTL is long: within a run nothing becomes fresh by expiring. What has the brief
+// one is served for as long, but stale, while it is refreshed.
+const (
+	entryTTL = time.Hour
+	briefTTL = 100 * time.Millisecond
+)
 
 // answer writes what a request has come to.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, status int, rows []Row, read time.Time) {

@@ -196,6 +196,9 @@ func (t *Traffic) count(v api.View, r *reply) {
 	case rest == "": // a load inside the handler says nothing
 	case what == "hit":
 		t.Report.Count("hit")
+		if _, why, ok := strings.Cut(rest, "; detail="); ok {
+			t.Report.Count("stale on purpose: " + strings.Trim(why, `"`))
+		}
 	case strings.Contains(rest, "collapsed"):
 		t.Report.Count("shared")
 	default:
