@@ -129,5 +129,18 @@ func (c *Cache) encode(ctx context.Context, q, at *query, e *Entry, k *Coding) (
 	return &f, true
 }
 
+// outdate takes the forms of the answer to q out of use, which has been loaded again
+// before its time: of what is fresh the most recent is served (RFC 9111, section 4). An
+// entry that is of no load, and never fresh, takes their place for a moment.
+func (c *Cache) outdate(ctx context.Context, q *query) {
+	for i := range c.options.Codings {
+		at := q.in(&c.options.Codings[i])
+		if found, err := c.look(ctx, &at); err == nil && found.Entry != nil {
+			none := Entry{Identity: at.identity, Stamp: found.Stamp, Loaded: time.Unix(0, 0), TTL: time.Millisecond}
+			_, _ = c.guard.fill(ctx, at.Ref, found.Stamp, &none)
+		}
+	}
+}
+
 // alike reports whether two entries are of the same load, as far as a store can tell.
 func (e *Entry) alike(other *Entry) bool { return e.Loaded.UnixMicro() == other.Loaded.UnixMicro() }

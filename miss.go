@@ -221,18 +221,20 @@ func (l *load) freshen(ctx context.Context) *Entry {
 }
 
 // head applies the answer to a HEAD request to what is stored of the resource (RFC
-// 9111, section 4.3.5).
+// 9111, section 4.3.5). One without a validator agrees with anything that is stored: it
+// shows nothing, and above all not that a soft invalidation can be forgotten.
 func (l *load) head() {
-	e := l.from.Entry
+	e, update := l.from.Entry, l.out.Fields()
 	if e == nil || l.out.Status != e.Status {
 		return
 	}
 	ctx := l.r.Context()
-	if !rfc9111.HeadFreshens(e.Header, l.out.Fields()) {
+	switch {
+	case !rfc9111.HeadFreshens(e.Header, update):
 		_ = l.route.drop(ctx, []Target{Key(l.Key).Softly()})
-		return
+	case rfc9111.Lines(update, "Etag") != nil || rfc9111.Lines(update, "Last-Modified") != nil:
+		l.freshen(ctx)
 	}
-	l.freshen(ctx)
 }
 
 // keep stores e, the answer, under the stamp from before its load; as is what to call
@@ -255,6 +257,9 @@ func (l *load) keep(ctx context.Context, s rfc9111.Storage, e *Entry, as string)
 	e.TTL, e.Fresh, e.Age = max(s.Keep, time.Millisecond), s.Fresh, s.Age
 	e.Tags = l.control.allTags(slices.Concat(l.tags, e.Tags))
 	l.fate = l.route.cache.keep(ctx, l.route.plan.Name, &q, e, as)
+	if old := l.from.Entry; old != nil && old.left(e.Loaded) > 0 {
+		l.route.cache.outdate(context.WithoutCancel(ctx), &l.query)
+	}
 	l.made, l.at = e, q
 	return e
 }

@@ -158,12 +158,8 @@ func (v *visit) load() {
 // not to be stored for the request's sake, has no body, is a piece, or has lately been
 // found unfit to be stored.
 func (v *visit) single() bool {
-	if v.route.plan.demanding(v.r) {
-		if q := rfc9111.RequestDirectives(v.r); q.Has(rfc9111.NoStore) {
-			return true
-		}
-	}
 	return v.home.Credentialed || v.r.Method == http.MethodHead || v.ranged() && v.found.Entry == nil ||
+		v.route.plan.policy.Refused(v.r) ||
 		v.route.cache.memo.Has(v.identity, memo.Uncacheable)
 }
 
