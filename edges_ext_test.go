@@ -89,6 +89,27 @@ func TestNewestForm(t *testing.T) {
 	})
 }
 
+// TestFormOfWhatIsTakenBack: with an answer, its forms go.
+func TestFormOfWhatIsTakenBack(t *testing.T) {
+	var coder coder
+	h := &author{}
+	h.act = func(w http.ResponseWriter, _ *http.Request, n int32) {
+		w.Header().Set("Content-Type", "text/plain")
+		if n > 1 {
+			w.Header().Set("Cache-Control", "no-store")
+		}
+		_, _ = io.WriteString(w, prose(n))
+	}
+	site := routed(openCoding(t, newFake(t), &coder).Handler(item, h))
+	for range 2 {
+		wantForm(t, ask(t.Context(), site, "gzip"), "gzip", prose(1))
+	}
+	ask(t.Context(), site, "", "Cache-Control", "no-cache")
+	if w := ask(t.Context(), site, "gzip"); decoded(t, w) != prose(3) {
+		t.Errorf("%v", w.Header)
+	}
+}
+
 // TestEarlyRefreshOfAMarker: a form is fresh, and where its answer was there is a
 // marker by now, put there by a process that does not code.
 func TestEarlyRefreshOfAMarker(t *testing.T) {
@@ -145,5 +166,72 @@ func TestPieceOfAnUpdate(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTakenBack: once its handler has answered that what is stored is not for others,
+// or not there any more, that is not served in the handler's place either.
+func TestTakenBack(t *testing.T) {
+	for name, act := range map[string]struct {
+		status int
+		header []string
+	}{
+		"304 private":  {304, []string{"Cache-Control", "private"}},
+		"304 no-store": {304, []string{"Cache-Control", "no-store"}},
+		"304 Vary":     {304, []string{"Vary", "*"}},
+		"304 cookie":   {304, []string{"Set-Cookie", "a=b"}},
+		"200 private":  {200, []string{"Cache-Control", "private"}},
+		"200 no-store": {200, []string{"Cache-Control", "no-store"}},
+		"200 Vary":     {200, []string{"Vary", "*"}},
+		"200 cookie":   {200, []string{"Set-Cookie", "a=b"}},
+		"404":          {404, nil},
+		"410":          {410, nil},
+		"404, stored":  {404, []string{"Cache-Control", "max-age=1"}},
+	} {
+		in(t, name, func(t *testing.T) {
+			s := newStage(t, freshet.Rule{TTL: 10 * second, StaleIfError: minute}, "Etag", `"a"`)
+			s.get()
+			for _, header := range [][]string{{"Cache-Control", "no-cache"}, nil} {
+				s.direct(nil)
+				s.get("Cache-Control", "no-cache")
+				time.Sleep(5 * second)
+				if header == nil {
+					time.Sleep(10 * second)
+				}
+				s.direct(func(w http.ResponseWriter, _ *http.Request) {
+					for i := 0; i < len(act.header); i += 2 {
+						w.Header().Set(act.header[i], act.header[i+1])
+					}
+					w.WriteHeader(act.status)
+				})
+				s.get(header...)
+				s.direct(fail503)
+				if w := s.get(); w.Code != http.StatusServiceUnavailable {
+					t.Errorf("after %q: %d %s", header, w.Code, w.Header())
+				}
+				time.Sleep(5 * second)
+			}
+		})
+	}
+}
+
+// TestNotTakenBackByOne: what somebody is answered who says who he is says nothing of
+// what everybody gets, and nor does it that he gets no answer.
+func TestNotTakenBackByOne(t *testing.T) {
+	for name, act := range map[string]http.HandlerFunc{
+		"private": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Cache-Control", "private") },
+		"error":   fail503,
+	} {
+		for _, method := range []string{"GET", "HEAD"} {
+			in(t, name+" "+method, func(t *testing.T) {
+				s := newStage(t, freshet.Rule{TTL: 10 * second, StaleIfError: minute}, "Cache-Control", "public")
+				s.get()
+				time.Sleep(15 * second)
+				s.direct(act)
+				s.do(method, "/items/1", "Cookie", "a=b")
+				s.direct(fail503)
+				s.want(s.get(), onError, "0") // the handler has been asked
+			})
+		}
 	}
 }

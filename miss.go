@@ -67,7 +67,7 @@ func (l *load) try(ctx context.Context) (e *Entry) {
 		l.out.Settle()
 		l.failed = l.out.Status >= http.StatusInternalServerError
 	}
-	if l.found.Entry != nil {
+	if l.found.Entry != nil && !l.home.Credentialed { // who may fail where others do not
 		pause := time.Duration(0)
 		if l.failed {
 			pause = retryPause
@@ -175,10 +175,26 @@ func (l *load) storage(status int, h http.Header) rfc9111.Storage {
 // unfit notes that the answer cannot be stored, and why.
 func (l *load) unfit(why string) {
 	l.fate = why
+	if l.found.Entry != nil && !l.home.Credentialed && takesBack(l.out.Status, why) {
+		ctx, c := context.WithoutCancel(l.r.Context()), l.route.cache
+		c.bury(ctx, &l.query, l.from.Stamp)
+		c.outdate(ctx, &l.query)
+	}
 	l.land()
 	if !l.single && l.out.Status < http.StatusInternalServerError {
 		l.route.cache.memo.Note(l.identity, memo.Uncacheable, unfitPause)
 	}
+}
+
+// takesBack reports whether an answer that is not stored, for the reason why, says that
+// what has been stored before is not for others any more, or is gone. An error says
+// neither.
+func takesBack(status int, why string) bool {
+	switch why {
+	case "no-store", "private", "set-cookie", "vary":
+		return status < 400
+	}
+	return status == http.StatusNotFound || status == http.StatusGone
 }
 
 // make stores a captured answer, and returns its entry, nil if it may not be shared.
