@@ -67,12 +67,8 @@ func (l *load) try(ctx context.Context) (e *Entry) {
 		l.out.Settle()
 		l.failed = l.out.Status >= http.StatusInternalServerError
 	}
-	if l.found.Entry != nil && !l.home.Credentialed { // who may fail where others do not
-		pause := time.Duration(0)
-		if l.failed {
-			pause = retryPause
-		}
-		l.route.cache.memo.Note(l.identity, memo.Failing, pause)
+	if l.found.Entry != nil {
+		l.fails(l.failed)
 	}
 	switch {
 	case l.out.Dropped():
@@ -290,9 +286,12 @@ func (l *load) finish() {
 	case l.failed && l.fate == "panic":
 		panic(http.ErrAbortHandler) // it has been logged
 	case l.entry != nil && l.r.Method != http.MethodHead:
-		status := l.status()
+		status, e := l.status(), l.entry
 		status.ForwardStatus = http.StatusNotModified
-		a := l.route.form(l.r, &l.at, l.entry).answer()
+		if l.made != nil { // or it has no place, and so no forms
+			e = l.route.form(l.r, &l.at, e)
+		}
+		a := e.answer()
 		a.Serve(l.w, l.r, &status, time.Now())
 	case l.made != nil && l.made.Status == l.out.Status && !l.out.Passing():
 		if f := l.route.form(l.r, &l.at, l.made); f != l.made {
