@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -306,4 +307,39 @@ func TestVariedHitsAreNoViolations(t *testing.T) {
 			t.Fatal(cache.Audited())
 		}
 	}
+}
+
+// TestHeadOfOne: a HEAD that shows what is stored to be out of date makes that stale, not
+// everything under the key, and it leaves nothing behind that many of them would fill
+// the store's history with.
+func TestHeadOfOne(t *testing.T) {
+	var coder coder
+	h := &author{}
+	h.act = func(w http.ResponseWriter, r *http.Request, n int32) {
+		w.Header().Set("Content-Type", "text/plain")
+		w.Header().Set("Etag", fmt.Sprintf(`"%d"`, n))
+		if r.Method == http.MethodGet {
+			_, _ = io.WriteString(w, prose(n))
+		}
+	}
+	store := newFake(t)
+	site := routed(openCoding(t, store, &coder).Handler(item, h))
+	do := func(method, path string, header ...string) outcome {
+		r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
+		r.Header.Set("Accept-Encoding", "gzip")
+		for pair := range slices.Chunk(header, 2) {
+			r.Header.Add(pair[0], pair[1])
+		}
+		w := httptest.NewRecorder()
+		site.ServeHTTP(w, r)
+		return outcome{w.Code, w.Result().Header, w.Body.String()}
+	}
+	for _, path := range []string{"/items/1", "/items/1?a=1"} {
+		for range 2 {
+			do("GET", path)
+		}
+	}
+	do("HEAD", "/items/1", "Cache-Control", "no-cache")
+	wantForm(t, do("GET", "/items/1?a=1"), "gzip", prose(2))
+	wantForm(t, do("GET", "/items/1"), "gzip", prose(4))
 }

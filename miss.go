@@ -236,14 +236,17 @@ func (l *load) freshen(ctx context.Context) *Entry {
 // 9111, section 4.3.5). One without a validator agrees with anything that is stored: it
 // shows nothing, and above all not that a soft invalidation can be forgotten.
 func (l *load) head() {
-	e, update := l.from.Entry, l.out.Fields()
+	e, update, c := l.from.Entry, l.out.Fields(), l.route.cache
 	if e == nil || l.out.Status != e.Status {
 		return
 	}
 	ctx := l.r.Context()
 	switch {
 	case !rfc9111.HeadFreshens(e.Header, update):
-		_ = l.route.drop(ctx, []Target{Key(l.Key).Softly()})
+		old := *e // is stale; an invalidation would leave more behind than that
+		old.Fresh, old.TTL = 0, max(e.TTL-time.Since(e.Loaded), time.Millisecond)
+		_, _ = c.guard.fill(ctx, l.Ref, l.from.Stamp, &old)
+		c.outdate(ctx, &l.query)
 	case rfc9111.Lines(update, "Etag") != nil || rfc9111.Lines(update, "Last-Modified") != nil:
 		l.freshen(ctx)
 	}
