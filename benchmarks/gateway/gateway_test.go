@@ -42,7 +42,7 @@ func TestMissesAreNotMeasured(t *testing.T) {
 	defer s.origin.Stop()
 	defer s.load.Stop()
 	s.name = embedded
-	if _, err := s.measure(time.Millisecond); err == nil || !strings.Contains(err.Error(), "not every request was a hit") {
+	if _, err := s.measure(10 * time.Millisecond); err == nil || !strings.Contains(err.Error(), "requests were no hits") {
 		t.Errorf("measure says %v", err)
 	}
 }
