@@ -82,7 +82,7 @@ func (t *table) path(r *http.Request) *refusal {
 		raw = "/" // http://host is http://host/ (RFC 9110, section 4.2.3)
 	}
 	p, err := target.ParsePath(raw)
-	if err != nil || strings.Contains(r.URL.RawQuery, "#") {
+	if err != nil || !target.ValidQuery(r.URL.RawQuery) {
 		return badTarget
 	}
 	if p.Odd {
@@ -153,9 +153,10 @@ func clean(r *http.Request) {
 			delete(r.Header, name)
 		}
 	}
-	if strings.Contains(strings.ToLower(strings.Join(r.Header["Upgrade"], ",")), "h2c") {
+	if !r.ProtoAtLeast(1, 1) || strings.Contains(strings.ToLower(strings.Join(r.Header["Upgrade"], ",")), "h2c") {
 		// What is asked for in an HTTP connection within this one, nobody here sees: a
-		// server may ignore the wish (RFC 9110, section 7.8).
+		// server may ignore the wish, and has to if it is one in HTTP/1.0 (RFC 9110,
+		// section 7.8).
 		delete(r.Header, "Upgrade")
 		delete(r.Header, "Http2-Settings")
 	}
