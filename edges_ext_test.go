@@ -5,7 +5,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,6 +111,48 @@ func TestFormOfWhatIsTakenBack(t *testing.T) {
 	if w := ask(t.Context(), site, "gzip"); decoded(t, w) != prose(3) {
 		t.Errorf("%v", w.Header)
 	}
+}
+
+// TestFormsOfWhatIsNotStored: an answer that is freshened and must not be stored has no
+// place, and so no form that another in the same case could get.
+func TestFormsOfWhatIsNotStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var coder coder
+		h := &author{}
+		h.act = func(w http.ResponseWriter, r *http.Request, _ int32) {
+			w.Header().Set("Content-Type", "text/plain")
+			w.Header().Set("Etag", `"a"`)
+			if r.Header.Get("If-None-Match") != "" {
+				time.Sleep(time.Second)
+				w.Header().Set("Cache-Control", "private")
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
+			_, _ = io.WriteString(w, strings.Repeat("of "+r.PathValue("id")+"\n", 1000))
+		}
+		rule := item
+		rule.TTL = time.Minute
+		site := routed(openCoding(t, newFake(t), &coder).Handler(rule, h))
+		read := func(id string) outcome {
+			r := httptest.NewRequestWithContext(t.Context(), "GET", "/items/"+id, nil)
+			r.Header.Set("Accept-Encoding", "gzip")
+			w := httptest.NewRecorder()
+			site.ServeHTTP(w, r)
+			return outcome{w.Code, w.Result().Header, w.Body.String()}
+		}
+		read("1")
+		read("2")
+		time.Sleep(90 * time.Second)
+		var all sync.WaitGroup
+		for _, id := range []string{"1", "2"} {
+			all.Go(func() {
+				if got := decoded(t, read(id)); !strings.HasPrefix(got, "of "+id) {
+					t.Errorf("%s gets %.5q", id, got)
+				}
+			})
+		}
+		all.Wait()
+	})
 }
 
 // TestEarlyRefreshOfAMarker: a form is fresh, and where its answer was there is a
@@ -221,17 +266,80 @@ func TestNotTakenBackByOne(t *testing.T) {
 	for name, act := range map[string]http.HandlerFunc{
 		"private": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Cache-Control", "private") },
 		"error":   fail503,
+		"slow":    func(http.ResponseWriter, *http.Request) { time.Sleep(5 * second) },
 	} {
 		for _, method := range []string{"GET", "HEAD"} {
 			in(t, name+" "+method, func(t *testing.T) {
-				s := newStage(t, freshet.Rule{TTL: 10 * second, StaleIfError: minute}, "Cache-Control", "public")
+				s := newStage(t, freshet.Rule{TTL: 10 * second, StaleIfError: minute, SoftTimeout: second}, "Cache-Control", "public")
 				s.get()
 				time.Sleep(15 * second)
 				s.direct(act)
 				s.do(method, "/items/1", "Cookie", "a=b")
 				s.direct(fail503)
 				s.want(s.get(), onError, "0") // the handler has been asked
+				time.Sleep(10 * second)
 			})
 		}
 	}
+}
+
+// TestVariedHitsAreNoViolations: the auditor asks for what its hit was asked for.
+func TestVariedHitsAreNoViolations(t *testing.T) {
+	store := newFake(t)
+	cache, err := freshet.New(store, &freshet.Options{
+		Logger: slog.New(slog.DiscardHandler), Audit: freshet.Audit{Fraction: 1, Report: func(v freshet.Violation) { t.Errorf("%+v", v) }},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cache.Close(t.Context())
+	site := routed(cache.Handler(item, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "X-A")
+		_, _ = io.WriteString(w, r.Header.Get("X-A"))
+	})))
+	for end := time.Now().Add(time.Minute); cache.Audited().Fresh < 4; time.Sleep(time.Millisecond) {
+		for _, a := range []string{"1", "2"} {
+			if w := ask(t.Context(), site, "", "X-A", a); w.Body != a {
+				t.Errorf("%q for %q", w.Body, a)
+			}
+		}
+		if time.Now().After(end) {
+			t.Fatal(cache.Audited())
+		}
+	}
+}
+
+// TestHeadOfOne: a HEAD that shows what is stored to be out of date makes that stale, not
+// everything under the key, and it leaves nothing behind that many of them would fill
+// the store's history with.
+func TestHeadOfOne(t *testing.T) {
+	var coder coder
+	h := &author{}
+	h.act = func(w http.ResponseWriter, r *http.Request, n int32) {
+		w.Header().Set("Content-Type", "text/plain")
+		w.Header().Set("Etag", fmt.Sprintf(`"%d"`, n))
+		if r.Method == http.MethodGet {
+			_, _ = io.WriteString(w, prose(n))
+		}
+	}
+	store := newFake(t)
+	site := routed(openCoding(t, store, &coder).Handler(item, h))
+	do := func(method, path string, header ...string) outcome {
+		r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
+		r.Header.Set("Accept-Encoding", "gzip")
+		for pair := range slices.Chunk(header, 2) {
+			r.Header.Add(pair[0], pair[1])
+		}
+		w := httptest.NewRecorder()
+		site.ServeHTTP(w, r)
+		return outcome{w.Code, w.Result().Header, w.Body.String()}
+	}
+	for _, path := range []string{"/items/1", "/items/1?a=1"} {
+		for range 2 {
+			do("GET", path)
+		}
+	}
+	do("HEAD", "/items/1", "Cache-Control", "no-cache")
+	wantForm(t, do("GET", "/items/1?a=1"), "gzip", prose(2))
+	wantForm(t, do("GET", "/items/1"), "gzip", prose(4))
 }

@@ -207,6 +207,7 @@ func (m *mayhem) run(d time.Duration) {
 // invalidated one is served as stale at most, and nobody gets another's.
 func TestEverythingAtOnce(t *testing.T) {
 	const d = time.Second
+	noLeak(t)
 	t.Run("memstore", func(t *testing.T) {
 		store, err := memstore.Open(t.Context(), slog.New(slog.DiscardHandler))
 		if err != nil {

@@ -67,12 +67,8 @@ func (l *load) try(ctx context.Context) (e *Entry) {
 		l.out.Settle()
 		l.failed = l.out.Status >= http.StatusInternalServerError
 	}
-	if l.found.Entry != nil && !l.home.Credentialed { // who may fail where others do not
-		pause := time.Duration(0)
-		if l.failed {
-			pause = retryPause
-		}
-		l.route.cache.memo.Note(l.identity, memo.Failing, pause)
+	if l.found.Entry != nil {
+		l.fails(l.failed)
 	}
 	switch {
 	case l.out.Dropped():
@@ -240,14 +236,17 @@ func (l *load) freshen(ctx context.Context) *Entry {
 // 9111, section 4.3.5). One without a validator agrees with anything that is stored: it
 // shows nothing, and above all not that a soft invalidation can be forgotten.
 func (l *load) head() {
-	e, update := l.from.Entry, l.out.Fields()
+	e, update, c := l.from.Entry, l.out.Fields(), l.route.cache
 	if e == nil || l.out.Status != e.Status {
 		return
 	}
 	ctx := l.r.Context()
 	switch {
 	case !rfc9111.HeadFreshens(e.Header, update):
-		_ = l.route.drop(ctx, []Target{Key(l.Key).Softly()})
+		old := *e // is stale; an invalidation would leave more behind than that
+		old.Fresh, old.TTL = 0, max(e.TTL-time.Since(e.Loaded), time.Millisecond)
+		_, _ = c.guard.fill(ctx, l.Ref, l.from.Stamp, &old)
+		c.outdate(ctx, &l.query)
 	case rfc9111.Lines(update, "Etag") != nil || rfc9111.Lines(update, "Last-Modified") != nil:
 		l.freshen(ctx)
 	}
@@ -290,9 +289,12 @@ func (l *load) finish() {
 	case l.failed && l.fate == "panic":
 		panic(http.ErrAbortHandler) // it has been logged
 	case l.entry != nil && l.r.Method != http.MethodHead:
-		status := l.status()
+		status, e := l.status(), l.entry
 		status.ForwardStatus = http.StatusNotModified
-		a := l.route.form(l.r, &l.at, l.entry).answer()
+		if l.made != nil { // or it has no place, and so no forms
+			e = l.route.form(l.r, &l.at, e)
+		}
+		a := e.answer()
 		a.Serve(l.w, l.r, &status, time.Now())
 	case l.made != nil && l.made.Status == l.out.Status && !l.out.Passing():
 		if f := l.route.form(l.r, &l.at, l.made); f != l.made {

@@ -222,6 +222,18 @@ func (v *visit) stale(why string, status *rfc9111.Status) {
 	a.Serve(v.w, v.r, status, now)
 }
 
+// fails notes whether the handler does, and is to be spared for a while. To a request with
+// credentials it may fail where it does not to others.
+func (v *visit) fails(does bool) {
+	pause := time.Duration(0)
+	if does {
+		pause = retryPause
+	}
+	if !v.home.Credentialed {
+		v.route.cache.memo.Note(v.identity, memo.Failing, pause)
+	}
+}
+
 // stands reports whether what has been found may still be served after a wait: no
 // invalidation has come meanwhile. Where the store cannot be asked, it may.
 func (v *visit) stands() bool {
