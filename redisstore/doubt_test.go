@@ -79,8 +79,13 @@ func (f *frozenPast) invalidate(fresh *Store, ref freshet.Ref) (lost bool) {
 	if _, err := f.old.Invalidate(context.Background(), []freshet.Target{freshet.Key(ref.Key)}); err != nil {
 		return false
 	}
-	found, err := fresh.Lookup(context.Background(), ref)
-	return err != nil || found.Entry != nil
+	// A look-up that fails finds nothing, and says nothing of what is there.
+	for limit := time.Now().Add(30 * time.Second); ; {
+		found, err := fresh.Lookup(context.Background(), ref)
+		if err == nil || time.Now().After(limit) {
+			return err != nil || found.Entry != nil
+		}
+	}
 }
 
 // lookups looks everything up at once and tells what has been found.
