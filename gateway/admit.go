@@ -129,7 +129,7 @@ func hop(r *http.Request) bool {
 // in everybody's name. The X-Forwarded- fields are replaced as a whole.
 var unkeyed = [...]string{
 	"X-Original-Url", "X-Original-Uri", "X-Rewrite-Url", "X-Original-Host", "X-Original-Method",
-	"X-Host", "X-Http-Host-Override", "X-Url-Scheme", "X-Scheme", "Front-End-Https", "Proxy",
+	"X-Host", "X-Http-Host-Override", "X-Url-Scheme", "X-Scheme", "X-Script-Name", "Front-End-Https", "Proxy",
 }
 
 // overriding are fields that make some servers run another method than the request's.
