@@ -164,12 +164,13 @@ func clean(r *http.Request) {
 
 // endToEnd takes out of the header what is said to be for this connection only (RFC
 // 9110, section 7.6.1). Otherwise it would be in the key, and not reach the upstream. What
-// an upgrade needs is forwarded by intent.
+// an upgrade needs is forwarded by intent, and the request's name is the gateway's: no
+// client takes its request out of the logs.
 func endToEnd(h http.Header) {
 	for _, line := range h["Connection"] {
 		for name := range strings.SplitSeq(line, ",") {
 			name = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))
-			if name != "Upgrade" && name != "Te" && name != "Connection" {
+			if name != "Upgrade" && name != "Te" && name != "Connection" && name != idField {
 				delete(h, name)
 			}
 		}
