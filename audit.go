@@ -46,7 +46,7 @@ func (c *Cache) Audited() Audited { return c.auditor.Counts() }
 
 // audit looks into a hit. header is what middleware in front had set.
 func (rt *route) audit(header http.Header, r *http.Request, q *query, e *Entry) {
-	c, start, ref := rt.cache, time.Now(), q.Ref
+	c, start, ref, id, names := rt.cache, time.Now(), q.Ref, q.identity, q.names
 	ctx, _ := withControl(r.Context())
 	if e.Identity != q.identity { // a form of what the handler answers
 		if found, err := c.look(ctx, q); err == nil && found.Entry != nil {
@@ -66,7 +66,7 @@ func (rt *route) audit(header http.Header, r *http.Request, q *query, e *Entry) 
 		Limit:   rt.plan.MaxBody,
 		Same: func(r *http.Request) bool {
 			at, why := rt.plan.requests.Read(r)
-			return why == "" && at.Identity == e.Identity
+			return why == "" && at.Vary(names, r).Identity == id
 		},
 		Stands: func(ctx context.Context) bool {
 			found, err := c.guard.lookup(ctx, ref)

@@ -42,7 +42,8 @@ type Options struct {
 	// several as much. The form in a coding is made once and is an entry beside the
 	// answer's: what drops the one drops the other, and each is a variant of the key.
 	// Its ETag is the answer's and the coding's name. Answers that are not stored are
-	// sent as they are; the handlers of the others are asked for no coding. Default: none; see [Zstd] and [Gzip].
+	// sent as they are; the handlers of the others are asked for no coding. Default: none;
+	// see [Zstd] and [Gzip].
 	Codings []Coding
 
 	// RefuseWrites answers a write with 503 and Retry-After, and does not run its

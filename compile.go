@@ -41,7 +41,7 @@ func compile(r Rule, refuses bool) (*plan, error) {
 		Pattern: r.Pattern, Key: r.Key, GroupPrefix: r.GroupPrefix, Tags: r.Tags,
 		Invalidate: r.Invalidate, InvalidateMatch: r.InvalidateMatch, InvalidateTags: r.InvalidateTags,
 		Query: r.Query, IgnoreQuery: r.IgnoreQuery, VaryHeaders: r.VaryHeaders,
-		TTL: c.TTL, ErrorTTL: c.ErrorTTL, Shared: r.Shared, Caller: r.Caller, Params: r.Params,
+		Lifetime: uint8(c.Lifetime), TTL: c.TTL, ErrorTTL: c.ErrorTTL, Shared: r.Shared, Caller: r.Caller, Params: r.Params,
 	}, func(field string, err error) { c.fail(field, "%w", err) })
 	c.writes(refuses)
 	c.policy = rfc9111.Policy{

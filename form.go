@@ -129,5 +129,23 @@ func (c *Cache) encode(ctx context.Context, q, at *query, e *Entry, k *Coding) (
 	return &f, true
 }
 
+// outdate takes the forms of the answer to q out of use, which has been loaded again
+// before its time: of what is fresh the most recent is served (RFC 9111, section 4).
+func (c *Cache) outdate(ctx context.Context, q *query) {
+	for i := range c.options.Codings {
+		at := q.in(&c.options.Codings[i])
+		if found, err := c.look(ctx, &at); err == nil && found.Entry != nil {
+			c.bury(ctx, &at, found.Stamp)
+		}
+	}
+}
+
+// bury takes what is stored for q out of use, unless it is newer than stamp: an entry of
+// no load, too old to be served in any case, takes its place for a moment.
+func (c *Cache) bury(ctx context.Context, q *query, stamp Stamp) {
+	none := Entry{Identity: q.identity, Stamp: stamp, Loaded: time.Unix(0, 0), TTL: time.Millisecond, Status: http.StatusNoContent}
+	_, _ = c.guard.fill(ctx, q.Ref, stamp, &none) // what stays runs out
+}
+
 // alike reports whether two entries are of the same load, as far as a store can tell.
 func (e *Entry) alike(other *Entry) bool { return e.Loaded.UnixMicro() == other.Loaded.UnixMicro() }

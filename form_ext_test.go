@@ -356,7 +356,7 @@ func TestLateForm(t *testing.T) {
 // TestFormIsOfItsAnswer: who has found a newer answer does not get the form that is
 // being made of the older one.
 func TestFormIsOfItsAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // which ends a wait for ever
+	synctest.Test(t, func(t *testing.T) {
 		var coder coder
 		var h author
 		c := openCoding(t, newFake(t), &coder)
@@ -368,8 +368,10 @@ func TestFormIsOfItsAnswer(t *testing.T) {
 			}
 			done := make(chan struct{})
 			go func() {
-				wantForm(t, ask(t.Context(), site, "gzip"), "gzip", prose(2))
-				close(done)
+				defer close(done)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel() // who waits for the older one's form gets none
+				wantForm(t, ask(ctx, site, "gzip"), "gzip", prose(2))
 			}()
 			<-done
 		}

@@ -66,17 +66,16 @@ func (rt *route) read(w http.ResponseWriter, r *http.Request) {
 	}
 	start := time.Now()
 	q, found, err := c.find(r, at, rt.wanted(r))
+	early := err == nil && found.fresh(start) && rt.plan.EarlyRefresh && background.Early(found.Entry.left(start), found.Entry.Took)
+	if early && found.Entry.Identity != q.identity { // a form is not what is loaded
+		q, found, err = c.find(r, at, nil)
+	}
 	if at.Credentialed && found.Entry != nil && !rt.plan.shared(found.Entry, r) {
 		found.Entry, found.Reason = nil, Absent
 	}
-	if e := found.Entry; err == nil && found.fresh(start) && !rt.plan.demanding(r) {
-		if !rt.plan.EarlyRefresh || !background.Early(e.left(start), e.Took) {
-			rt.hit(w, r, &q, e, nil, start)
-			return
-		}
-		if e.Identity != q.identity { // a form is not what is loaded
-			found, err = c.look(r.Context(), &q)
-		}
+	if err == nil && found.fresh(start) && !early && !rt.plan.demanding(r) {
+		rt.hit(w, r, &q, found.Entry, nil, start)
+		return
 	}
 	v := &visit{route: rt, w: w, r: r, query: q, found: found, start: start}
 	switch {

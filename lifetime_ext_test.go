@@ -182,6 +182,19 @@ func TestRequestedBeyondFresh(t *testing.T) {
 	})
 }
 
+// TestRequestNoStoreLeadsNobody: others do not wait for what such a request loads, to
+// find that it cannot be shared.
+func TestRequestNoStoreLeadsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, freshet.Rule{})
+		s.slowly(time.Second)
+		go s.get("Cache-Control", "no-store")
+		synctest.Wait()
+		wantAll(t, crowd(t.Context(), 20, s.h), "0")
+		s.wantRuns(2)
+	})
+}
+
 // TestNoCacheJoinsNoEarlierLoad: a client that wants an answer made from now on is
 // not answered by a load that began before it came.
 func TestNoCacheJoinsNoEarlierLoad(t *testing.T) {

@@ -68,11 +68,7 @@ func (l *load) try(ctx context.Context) (e *Entry) {
 		l.failed = l.out.Status >= http.StatusInternalServerError
 	}
 	if l.found.Entry != nil {
-		pause := time.Duration(0)
-		if l.failed {
-			pause = retryPause
-		}
-		l.route.cache.memo.Note(l.identity, memo.Failing, pause)
+		l.fails(l.failed)
 	}
 	switch {
 	case l.out.Dropped():
@@ -175,10 +171,26 @@ func (l *load) storage(status int, h http.Header) rfc9111.Storage {
 // unfit notes that the answer cannot be stored, and why.
 func (l *load) unfit(why string) {
 	l.fate = why
+	if l.found.Entry != nil && !l.home.Credentialed && takesBack(l.out.Status, why) {
+		ctx, c := context.WithoutCancel(l.r.Context()), l.route.cache
+		c.bury(ctx, &l.query, l.from.Stamp)
+		c.outdate(ctx, &l.query)
+	}
 	l.land()
 	if !l.single && l.out.Status < http.StatusInternalServerError {
 		l.route.cache.memo.Note(l.identity, memo.Uncacheable, unfitPause)
 	}
+}
+
+// takesBack reports whether an answer that is not stored, for the reason why, says that
+// what has been stored before is not for others any more, or is gone. An error says
+// neither.
+func takesBack(status int, why string) bool {
+	switch why {
+	case "no-store", "private", "set-cookie", "vary":
+		return status < 400
+	}
+	return status == http.StatusNotFound || status == http.StatusGone
 }
 
 // make stores a captured answer, and returns its entry, nil if it may not be shared.
@@ -221,18 +233,23 @@ func (l *load) freshen(ctx context.Context) *Entry {
 }
 
 // head applies the answer to a HEAD request to what is stored of the resource (RFC
-// 9111, section 4.3.5).
+// 9111, section 4.3.5). One without a validator agrees with anything that is stored: it
+// shows nothing, and above all not that a soft invalidation can be forgotten.
 func (l *load) head() {
-	e := l.from.Entry
+	e, update, c := l.from.Entry, l.out.Fields(), l.route.cache
 	if e == nil || l.out.Status != e.Status {
 		return
 	}
 	ctx := l.r.Context()
-	if !rfc9111.HeadFreshens(e.Header, l.out.Fields()) {
-		_ = l.route.drop(ctx, []Target{Key(l.Key).Softly()})
-		return
+	switch {
+	case !rfc9111.HeadFreshens(e.Header, update):
+		old := *e // is stale; an invalidation would leave more behind than that
+		old.Fresh, old.TTL = 0, max(e.TTL-time.Since(e.Loaded), time.Millisecond)
+		_, _ = c.guard.fill(ctx, l.Ref, l.from.Stamp, &old)
+		c.outdate(ctx, &l.query)
+	case rfc9111.Lines(update, "Etag") != nil || rfc9111.Lines(update, "Last-Modified") != nil:
+		l.freshen(ctx)
 	}
-	l.freshen(ctx)
 }
 
 // keep stores e, the answer, under the stamp from before its load; as is what to call
@@ -255,6 +272,9 @@ func (l *load) keep(ctx context.Context, s rfc9111.Storage, e *Entry, as string)
 	e.TTL, e.Fresh, e.Age = max(s.Keep, time.Millisecond), s.Fresh, s.Age
 	e.Tags = l.control.allTags(slices.Concat(l.tags, e.Tags))
 	l.fate = l.route.cache.keep(ctx, l.route.plan.Name, &q, e, as)
+	if old := l.from.Entry; old != nil && old.left(e.Loaded) > 0 {
+		l.route.cache.outdate(context.WithoutCancel(ctx), &l.query)
+	}
 	l.made, l.at = e, q
 	return e
 }
@@ -269,9 +289,12 @@ func (l *load) finish() {
 	case l.failed && l.fate == "panic":
 		panic(http.ErrAbortHandler) // it has been logged
 	case l.entry != nil && l.r.Method != http.MethodHead:
-		status := l.status()
+		status, e := l.status(), l.entry
 		status.ForwardStatus = http.StatusNotModified
-		a := l.route.form(l.r, &l.at, l.entry).answer()
+		if l.made != nil { // or it has no place, and so no forms
+			e = l.route.form(l.r, &l.at, e)
+		}
+		a := e.answer()
 		a.Serve(l.w, l.r, &status, time.Now())
 	case l.made != nil && l.made.Status == l.out.Status && !l.out.Passing():
 		if f := l.route.form(l.r, &l.at, l.made); f != l.made {

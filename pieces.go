@@ -33,10 +33,12 @@ func (v *visit) pick() bool {
 	return true
 }
 
-// piece reports whether an answer is a piece that can be kept.
+// piece reports whether an answer is a piece that can be kept. To a client that says
+// If-Range, and so has the rest of the header, it need not be sent (RFC 9110, section
+// 15.3.7): with what there is of it others could not do.
 func (l *load) piece(status int, h http.Header) bool {
 	_, _, known := rfc9111.ContentRange(h.Get("Content-Range"))
-	return status == http.StatusPartialContent && l.single && l.ranged() && known
+	return status == http.StatusPartialContent && l.single && l.ranged() && known && l.r.Header["If-Range"] == nil
 }
 
 // assemble joins e, a piece, with the one that is kept, and reports whether the result

@@ -53,7 +53,7 @@ func (v *visit) reload(front http.Header) (run func()) {
 		defer end()
 		defer func() {
 			if value := recover(); value != nil {
-				c.memo.Note(v.identity, memo.Failing, retryPause)
+				v.fails(true)
 				c.logPanic(value)
 			}
 		}()
@@ -82,7 +82,7 @@ func (v *visit) behind(run func()) {
 func (v *visit) await() {
 	c, p := v.route.cache, v.route.plan
 	stale := func() {
-		c.memo.Note(v.identity, memo.Failing, retryPause)
+		v.fails(true)
 		v.stale("timeout", &rfc9111.Status{Forward: "stale", Detail: []string{"timeout"}})
 	}
 	var limits []background.Limit

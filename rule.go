@@ -38,8 +38,9 @@ type Rule struct {
 	// hour. The handler can set another for its answer ([Control.SetTTL]).
 	TTL time.Duration
 
-	// ErrorTTL is how long answers with status 404 and 410 are kept. Default:
-	// they are not stored.
+	// ErrorTTL takes the place of TTL for statuses from 400 on: for 404 and 410, and for
+	// others that say themselves how long they are fresh. Default: they are not stored,
+	// or, with LifetimeAnswer and LifetimeHeuristic, as they say themselves.
 	ErrorTTL time.Duration
 
 	// Lifetime says how TTL and what the answer itself says of its lifetime go
@@ -120,8 +121,8 @@ type Rule struct {
 	IgnoreQuery []string
 
 	// VaryHeaders names the request headers that change the answer. Each
-	// combination of their values is a variant. An answer whose Vary names
-	// another header is not stored.
+	// combination of their values is a variant. Those that an answer names in Vary, 16
+	// at most, need not be listed: they are learnt from it, with one more look-up.
 	VaryHeaders []string
 
 	// Caller returns what tells one caller from another, such as the user's id
@@ -144,6 +145,10 @@ type Rule struct {
 	// http.Request.PathValue. It is asked before the query, so that a query
 	// parameter of the same name cannot stand in for a part of the path. When a write
 	// looks for what is stored of a URI, r is a GET of that under the write's context.
+	//
+	// Such routers use what they keep in the context again. So where Params is set, a
+	// handler that goes on after its request has been answered (SoftTimeout,
+	// HardTimeout, StaleWhileRevalidate, EarlyRefresh) keeps that request from ending.
 	Params func(r *http.Request, name string) (value string, ok bool)
 
 	// ParamsLast says that what Params and the handler find out about a request is

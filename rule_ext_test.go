@@ -185,7 +185,7 @@ func TestConfigurationChanges(t *testing.T) {
 		"tags": func(r *freshet.Rule) { r.Tags = []string{"b"} }, "ttl": func(r *freshet.Rule) { r.TTL = time.Minute },
 		"vary": func(r *freshet.Rule) { r.VaryHeaders = nil }, "caller": func(r *freshet.Rule) { r.Caller = user },
 		"query": func(r *freshet.Rule) { r.IgnoreQuery = []string{"a"} }, "shared": func(r *freshet.Rule) { r.Shared = true },
-		"error ttl": func(r *freshet.Rule) { r.ErrorTTL = time.Minute },
+		"error ttl": func(r *freshet.Rule) { r.ErrorTTL = time.Minute }, "lifetime": func(r *freshet.Rule) { r.Lifetime = freshet.LifetimeRule },
 	} {
 		rule := base
 		change(&rule)

@@ -154,10 +154,12 @@ func (v *visit) load() {
 	}
 }
 
-// single reports whether nobody can share the load: its answer is somebody's own, has
-// no body, is a part, or has lately been found unfit to be stored.
+// single reports whether nobody can share the load: its answer is somebody's own, is
+// not to be stored for the request's sake, has no body, is a piece, or has lately been
+// found unfit to be stored.
 func (v *visit) single() bool {
 	return v.home.Credentialed || v.r.Method == http.MethodHead || v.ranged() && v.found.Entry == nil ||
+		v.route.plan.policy.Refused(v.r) ||
 		v.route.cache.memo.Has(v.identity, memo.Uncacheable)
 }
 
@@ -218,6 +220,18 @@ func (v *visit) stale(why string, status *rfc9111.Status) {
 		status = &rfc9111.Status{Hit: true, TTL: v.found.Entry.left(now), Detail: []string{why}}
 	}
 	a.Serve(v.w, v.r, status, now)
+}
+
+// fails notes whether the handler does, and is to be spared for a while. To a request with
+// credentials it may fail where it does not to others.
+func (v *visit) fails(does bool) {
+	pause := time.Duration(0)
+	if does {
+		pause = retryPause
+	}
+	if !v.home.Credentialed {
+		v.route.cache.memo.Note(v.identity, memo.Failing, pause)
+	}
 }
 
 // stands reports whether what has been found may still be served after a wait: no

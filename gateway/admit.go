@@ -137,8 +137,21 @@ var unkeyed = [...]string{
 // they are taken out; a write is not stored, whatever it is.
 var overriding = [...]string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
 
-// clean takes out of the header what may change an answer behind the key's back.
+// clean takes out of the header what may change an answer behind the key's back, and
+// what would open a tunnel: in one of HTTP/2 (h2c), requests would reach the upstream
+// that nobody here sees. To servers behind WSGI and CGI a field with _ in its name is the
+// one with -, which is what is looked at here.
 func clean(r *http.Request) {
+	for name := range r.Header {
+		if strings.Contains(name, "_") {
+			delete(r.Header, name)
+		}
+	}
+	// In HTTP/1.0 the wish has to be ignored (RFC 9110, section 7.8).
+	if lines := r.Header["Upgrade"]; len(lines) != 1 || !strings.EqualFold(lines[0], "websocket") || !r.ProtoAtLeast(1, 1) {
+		delete(r.Header, "Upgrade")
+		delete(r.Header, "Http2-Settings")
+	}
 	for _, name := range unkeyed {
 		delete(r.Header, name)
 	}
@@ -147,25 +160,13 @@ func clean(r *http.Request) {
 			delete(r.Header, name)
 		}
 	}
-	for name := range r.Header {
-		// Behind CGI and WSGI, Accept_Language is Accept-Language, which keys know.
-		if strings.IndexByte(name, '_') >= 0 {
-			delete(r.Header, name)
-		}
-	}
-	if !r.ProtoAtLeast(1, 1) || strings.Contains(strings.ToLower(strings.Join(r.Header["Upgrade"], ",")), "h2c") {
-		// What is asked for in an HTTP connection within this one, nobody here sees: a
-		// server may ignore the wish, and has to if it is one in HTTP/1.0 (RFC 9110,
-		// section 7.8).
-		delete(r.Header, "Upgrade")
-		delete(r.Header, "Http2-Settings")
-	}
 }
 
 // endToEnd takes out of the header what is said to be for this connection only (RFC
-// 9110, section 7.6.1). Otherwise it would be in the key, and not reach the upstream. What
-// an upgrade needs is forwarded by intent, and the request's name is the gateway's: no
-// client takes its request out of the logs.
+// 9110, section 7.6.1). Otherwise it would be in the key, and not reach the upstream: one
+// client could have everybody who sends such a field get the answer to a request without
+// it. What an upgrade needs is forwarded by intent, and the request's name is the
+// gateway's: no client takes its request out of the logs.
 func endToEnd(h http.Header) {
 	for _, line := range h["Connection"] {
 		for name := range strings.SplitSeq(line, ",") {

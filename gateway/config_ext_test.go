@@ -31,6 +31,7 @@ f:3:49: upstreams.api.servers[3]: "ftp://h" is no server: write a scheme and a h
 		{"everything", api + "routes: [{pattern: /}]", "f:2:20: routes[0].pattern: / is everything: use the section default for it"},
 		{"bad pattern", api + "routes: [{pattern: 'GET /:id'}]\n", ""},
 		{"other router's pattern", api + "routes: [{pattern: 'GET /{id'}]\n", `f:2:20: routes[0].pattern: parsing "GET /{id": at offset 5: bad wildcard segment (must end with '}')`},
+		{"broken pattern of a write", api + "routes: [{pattern: 'PUT /{id'}]\n", `f:2:20: routes[0].pattern: parsing "PUT /{id": at offset 5: bad wildcard segment (must end with '}')`},
 		{"conflict", api + "routes: [{pattern: 'GET /a/{x}'}, {pattern: 'GET /{y}/b'}]", `f:2:45: routes[1].pattern: pattern "GET /{y}/b" conflicts with pattern "GET /a/{x}": GET /{y}/b and GET /a/{x} both match some paths, like "/a/b". But neither is more specific than the other. GET /{y}/b matches "/y/b", but GET /a/{x} doesn't. GET /a/{x} matches "/a/x", but GET /{y}/b doesn't.`},
 		{"reserved wildcard", api + "routes: [{pattern: 'GET /{uri_path...}'}]", "f:2:20: routes[0].pattern: {uri_path} is a part of the request's URI: give the wildcard another name"},
 		{"placeholder", api + "routes: [{pattern: 'GET /{id}', key: 'a:{ib}'}]", `f:2:38: routes[0].key: {ib} in "a:{ib}": the pattern "GET /{id}" has no such wildcard: correct the name, or list the query parameter in query, or give it a default as in {ib=1}`},

@@ -104,7 +104,7 @@ func (g *Gateway) purge(w http.ResponseWriter, r *http.Request, targets []freshe
 // permits reports whether r has the token, and refuses it if not.
 func (a *Admin) permits(w http.ResponseWriter, r *http.Request) bool {
 	if a.token == "" {
-		http.Error(w, "freshet: no token is configured, so nobody may do this", http.StatusForbidden)
+		http.Error(w, "freshet: there is no token in the configuration (admin.token_file, admin.token_env), so nobody may do this", http.StatusForbidden)
 		return false
 	}
 	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -123,7 +123,8 @@ func (t *table) targets(body io.Reader) ([]freshet.Target, error) {
 	var o Order
 	d := json.NewDecoder(body)
 	d.DisallowUnknownFields()
-	if err := d.Decode(&o); err != nil {
+	// Nothing at all names nothing, which is told below.
+	if err := d.Decode(&o); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {

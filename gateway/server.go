@@ -134,6 +134,7 @@ func (f *Front) open(ctx context.Context, address string, pair *certs.Pair, h ht
 		MaxHeaderBytes:    int(c.Limits.Header),
 		ErrorLog:          slog.NewLogLogger(errorLog{f.log.Handler()}, slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return base },
+		ConnContext:       conns.Context,
 		// "OPTIONS *" is for the upstream, too.
 		DisableGeneralOptionsHandler: true,
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/freshet-dev/freshet/gateway/internal/access"
+	"github.com/freshet-dev/freshet/gateway/internal/conns"
 	"github.com/freshet-dev/freshet/gateway/internal/forwarded"
 	"github.com/freshet-dev/freshet/gateway/internal/pace"
 	"github.com/freshet-dev/freshet/internal/rfc9111"
@@ -129,7 +130,7 @@ func (f *Front) paced(w http.ResponseWriter, r *http.Request, next http.HandlerF
 		c.turnAway(w, r, http.StatusRequestEntityTooLarge, "the request's body is too large")
 		return
 	}
-	next(w, r)
+	next(conns.Whole(w, r), r)
 }
 
 func fields(h http.Header) (n int) {

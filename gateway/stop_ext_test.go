@@ -118,7 +118,7 @@ func TestStopHasALimit(t *testing.T) {
 // hears.
 func upgrade(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Connection", "Upgrade")
-	w.Header().Set("Upgrade", "echo")
+	w.Header().Set("Upgrade", "websocket")
 	w.WriteHeader(http.StatusSwitchingProtocols)
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -132,7 +132,7 @@ func upgrade(w http.ResponseWriter, r *http.Request) {
 func (s *site) upgraded() (net.Conn, *bufio.Reader) {
 	s.Helper()
 	conn := s.dial()
-	_, _ = io.WriteString(conn, "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	_, _ = io.WriteString(conn, "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 	in := bufio.NewReader(conn)
 	res, err := http.ReadResponse(in, nil)
 	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {

@@ -63,7 +63,10 @@ func (t *table) serving(cache *freshet.Cache, h *Handling, rule freshet.Rule, up
 
 // ServeHTTP answers an admitted request.
 func (t *table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "*" {
+	if r.URL.Path == "*" || len(t.config.Routes) == 0 {
+		// As if the mux had found it: what is kept is told apart by that, too, and has
+		// to be found when there are routes again.
+		r.Pattern = "/"
 		t.rest.ServeHTTP(w, r)
 		return
 	}

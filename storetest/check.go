@@ -29,6 +29,7 @@ type lab struct {
 	testing.TB
 	h    Harness
 	a, b freshet.Store
+	open []freshet.Store // those that are not closed yet, in the order of their opening
 }
 
 func newLab(t testing.TB, h Harness) *lab {
@@ -55,11 +56,21 @@ func (l *lab) peer() freshet.Store {
 }
 
 func (l *lab) closeLater(s freshet.Store) {
-	l.Cleanup(func() {
+	l.open = append(l.open, s)
+	// Once more each time, so as to come before what the harness does in the end.
+	l.Cleanup(l.close)
+}
+
+// close closes the stores that are open. A check that opens one lab after the other
+// calls it when it is done with each: a hundred stores that follow everything that is
+// done to the servers they share would keep these from anything else.
+func (l *lab) close() {
+	for _, s := range slices.Backward(l.open) {
 		if err := s.Close(); err != nil {
 			l.Errorf("Close: %v", err)
 		}
-	})
+	}
+	l.open = nil
 }
 
 func (l *lab) lookup(s freshet.Store, ref freshet.Ref) freshet.Found {

@@ -65,6 +65,7 @@ func checkForget(t testing.TB, h Harness) {
 			if l.Failed() {
 				l.Fatalf("after %v and the loss of %s", aim.target, name)
 			}
+			l.close()
 		}
 	}
 }

@@ -218,6 +218,7 @@ func checkSoftForget(t testing.TB, h Harness) {
 			if l.Failed() {
 				l.Fatalf("after %v and the loss of %s", aim.target.Softly(), name)
 			}
+			l.close()
 		}
 	}
 }

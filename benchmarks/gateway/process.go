@@ -16,8 +16,9 @@ import (
 
 // process is a server under measurement.
 type process struct {
-	cmd  *exec.Cmd
-	addr string
+	cmd    *exec.Cmd
+	addr   string
+	exited chan struct{} // closed when it has; nil if somebody else waits for it
 }
 
 // patience is how long a server may take to listen.
@@ -32,15 +33,37 @@ func launch(addr string, cmd *exec.Cmd) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{cmd: cmd, addr: addr}
+	p := &process{cmd: cmd, addr: addr, exited: make(chan struct{})}
+	go func() {
+		_ = cmd.Wait() // that it was told to end is no error
+		close(p.exited)
+	}()
+	err := p.ready()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s does not listen: %w", cmd.Path, err), p.stop(), errors.New(said.String()))
+	}
+	return p, nil
+}
+
+// errEnded is what a process has done that was to listen.
+var errEnded = errors.New("it has ended")
+
+// ready waits until somebody listens. If the process has ended by then, it is
+// somebody else who has taken the address.
+func (p *process) ready() error {
 	limit := time.Now().Add(patience)
 	for {
-		conn, err := net.Dial("tcp", addr)
+		conn, err := net.Dial("tcp", p.addr)
+		select {
+		case <-p.exited:
+			return errEnded
+		default:
+		}
 		if err == nil {
-			return p, conn.Close()
+			return conn.Close()
 		}
 		if time.Now().After(limit) {
-			return nil, errors.Join(fmt.Errorf("%s does not listen: %w", cmd.Path, err), p.stop(), errors.New(said.String()))
+			return err
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -49,18 +72,13 @@ func launch(addr string, cmd *exec.Cmd) (*process, error) {
 // stop ends the server and all that it has started.
 func (p *process) stop() error {
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGTERM)
-	done := make(chan struct{})
-	go func() {
-		_ = p.cmd.Wait() // that it was told to end is no error
-		close(done)
-	}()
 	select {
-	case <-done:
+	case <-p.exited:
 	case <-time.After(patience):
 	}
 	// Whatever has not listened to the first signal; that it is gone is no error.
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-	<-done
+	<-p.exited
 	return nil
 }
 
@@ -98,6 +116,18 @@ func (p *process) used() (time.Duration, error) {
 		}
 	}
 	return sum, nil
+}
+
+// memory returns the most bytes that the process has had in memory.
+func (p *process) memory() (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	var kib int64
+	_, err = fmt.Sscanf(rest, "%d kB", &kib)
+	return kib << 10, err
 }
 
 // free returns an address on which nobody listens.

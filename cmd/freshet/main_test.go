@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -37,17 +39,28 @@ func TestScripts(t *testing.T) {
 }
 
 // free sets each variable that it is given to an address that nobody listens
-// on.
+// on. Its port is none of those that systems give to who asks for any, from 32768 on:
+// other tests take and leave them all the time.
 func free(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: free VARIABLE...")
 	}
 	for _, name := range args {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := listen()
 		ts.Check(err)
 		defer l.Close() // after all, lest two get the same one
 		ts.Setenv(name, l.Addr().String())
 	}
+}
+
+func listen() (l net.Listener, err error) {
+	for range 100 {
+		l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(20000+rand.IntN(10000))))
+		if err == nil {
+			break
+		}
+	}
+	return l, err
 }
 
 // redis starts a server, for the demos of this script to use.

@@ -79,6 +79,8 @@ func (s *shard) note(v verdict) {
 	case known:
 		s.verdicts[i] = v
 		return
+	case !time.Now().Before(v.until):
+		return // nothing to take back, and not worth another's place
 	case s.index == nil:
 		s.index = make(map[name]int)
 	}

@@ -105,3 +105,16 @@ func BenchmarkHas(b *testing.B) {
 		m.Has(one, Failing)
 	}
 }
+
+// TestTakingBackTakesNoRoom: what is taken back without having been noted is in
+// nobody's way.
+func TestTakingBackTakesNoRoom(t *testing.T) {
+	var m Memo
+	m.Note(id(-1), Uncacheable, time.Minute)
+	for i := range 2 * Limit {
+		m.Note(id(i), Failing, 0)
+	}
+	if !m.Has(id(-1), Uncacheable) {
+		t.Error("a verdict has given way to nothing")
+	}
+}

@@ -20,6 +20,7 @@ type Rule struct {
 	Tags, Invalidate, InvalidateMatch, InvalidateTags []string
 	Query, IgnoreQuery, VaryHeaders                   []string
 	TTL, ErrorTTL                                     time.Duration // with their defaults
+	Lifetime                                          uint8         // where that of an answer comes from
 	Shared                                            bool
 	Caller                                            func(*http.Request) string
 	Params                                            func(r *http.Request, name string) (string, bool)
@@ -95,7 +96,8 @@ func (c *compiler) headers() {
 
 func (c *compiler) key() {
 	if c.rule.Key == "" {
-		if c.Route.Reads() {
+		// Of a pattern that is broken nobody knows whether it reads.
+		if c.Route.Reads() && (c.Pattern == "" || c.Route.Path != "") {
 			c.fail("Key", "it is empty: every route that reads needs the template of a key")
 		}
 		return
@@ -200,6 +202,6 @@ func (c *compiler) source(p template.Placeholder) error {
 // digest covers what decides which bytes an entry holds and how long it may live:
 // after a deployment that changes any of it, older entries miss.
 func (c *compiler) digest() [32]byte {
-	return sha256.Sum256(fmt.Appendf(nil, "1 %q %q %q %q %d %d %q %q %t %t",
-		c.Route.Path, c.rule.Key, c.rule.Tags, c.rule.GroupPrefix, c.rule.TTL, c.rule.ErrorTTL, c.VaryHeaders, c.IgnoreQuery, c.Caller != nil, c.Shared))
+	return sha256.Sum256(fmt.Appendf(nil, "1 %q %q %q %q %d %d %d %q %q %t %t",
+		c.Route.Path, c.rule.Key, c.rule.Tags, c.rule.GroupPrefix, c.rule.Lifetime, c.rule.TTL, c.rule.ErrorTTL, c.VaryHeaders, c.IgnoreQuery, c.Caller != nil, c.Shared))
 }

@@ -95,7 +95,7 @@ func (p *Policy) refusal(r *http.Request, a *answer) string {
 		return "set-cookie"
 	case star:
 		return "vary"
-	case p.refused(r):
+	case p.Refused(r):
 		return "request no-store"
 	case !known || !always && !explicit && !a.Has(Public):
 		return "status"
@@ -103,8 +103,8 @@ func (p *Policy) refusal(r *http.Request, a *answer) string {
 	return ""
 }
 
-// refused reports whether the client wants the answer not to be stored (section 5.2.1.5).
-func (p *Policy) refused(r *http.Request) bool {
+// Refused reports whether the client wants the answer not to be stored (section 5.2.1.5).
+func (p *Policy) Refused(r *http.Request) bool {
 	if p.IgnoreClient {
 		return false
 	}

@@ -62,7 +62,7 @@ func guards() []control {
 	}, {
 		guard: "identity", what: "an entry answers only the request it was made for",
 		finds: []string{"foreign"}, faults: "none", duration: short,
-		patches: []patch{{"share.go", "found.Entry.Identity != q.identity", "false"}},
+		patches: []patch{{"vary.go", "found.Entry.Identity != q.identity", "false"}},
 	}, {
 		guard: "nothing", what: "(a history as short as for the floors)",
 		faults: "api-kill", duration: short, patches: []patch{briefKeys, fewBans},

@@ -142,6 +142,9 @@ type conn struct {
 	net.Conn
 	listener *Listener
 	once     sync.Once
+
+	mu   sync.Mutex
+	held *[]byte // what waits to be sent in one write, nil if nothing does
 }
 
 // Close closes the connection and makes its place free.
@@ -160,9 +163,16 @@ func (c *conn) CloseWrite() error {
 	return nil
 }
 
-// Write sends p in pieces, each within the time-out. Each write sets its own
+// Write sends p, unless it is held back, in pieces, each within the time-out. Each write sets its own
 // deadline: one that is left from the answer before would end the next.
 func (c *conn) Write(p []byte) (sent int, err error) {
+	if c.keep(p) {
+		return len(p), nil
+	}
+	return c.send(p)
+}
+
+func (c *conn) send(p []byte) (sent int, err error) {
 	limit := time.Duration(c.listener.write.Load())
 	if limit <= 0 {
 		return c.Conn.Write(p)

@@ -120,9 +120,10 @@ func TestStreamThatNobodyReads(t *testing.T) {
 		"string": func(w *Writer, p []byte) (int, error) { return w.WriteString(string(p)) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			failed := make(chan error, 1)
 			client, url := stream(t, func(w http.ResponseWriter, r *http.Request) {
-				_, err := write(NewWriter(w, 50*time.Millisecond), make([]byte, 64<<20))
+				_, err := write(NewWriter(w, 500*time.Millisecond), make([]byte, 64<<20))
 				failed <- err
 			})
 			answer, err := client.Get(url)
@@ -140,13 +141,14 @@ func TestStreamThatNobodyReads(t *testing.T) {
 // TestStreamWithPauses: events may be further apart than the time-out, and what has
 // been written arrives whole.
 func TestStreamWithPauses(t *testing.T) {
-	const limit = 50 * time.Millisecond
+	t.Parallel()
+	const limit = 500 * time.Millisecond
 	long := strings.Repeat("x", 3*piece+1)
 	client, url := stream(t, func(w http.ResponseWriter, r *http.Request) {
 		pw := NewWriter(w, limit)
 		defer pw.Release()
 		for range 3 {
-			time.Sleep(3 * limit)
+			time.Sleep(limit * 3 / 2)
 			_, _ = pw.WriteString(long)
 			if err := http.NewResponseController(pw).Flush(); err != nil {
 				t.Error(err)
