@@ -260,6 +260,43 @@ func TestTakenBack(t *testing.T) {
 	}
 }
 
+// TestReloadedAndNotStored: what a reload has shown to be overtaken is not served after
+// it, though the new answer cannot be stored.
+func TestReloadedAndNotStored(t *testing.T) {
+	for name, act := range map[string]http.HandlerFunc{
+		"stale":   func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Cache-Control", "max-age=0") },
+		"flushed": func(w http.ResponseWriter, _ *http.Request) { _ = http.NewResponseController(w).Flush() },
+		"large":   func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("1", 100)) },
+		"trailer": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Trailer", "X-A") },
+	} {
+		s := newStage(t, freshet.Rule{MaxBody: 99})
+		s.get()
+		s.direct(act)
+		s.get("Cache-Control", "no-cache")
+		s.version.Add(1)
+		s.direct(nil)
+		if w := s.get(); w.Body.String() != "1" {
+			t.Errorf("%s: %q %v", name, w.Body, w.Header())
+		}
+	}
+}
+
+// TestCloseOfWhatIsAhead: Close does not wait for a load that only needs to be told.
+func TestCloseOfWhatIsAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, freshet.Rule{TTL: minute, RefreshAhead: 10 * second})
+		s.get()
+		s.get()
+		s.direct(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		time.Sleep(55 * second)
+		s.wantRuns(2)
+		start := time.Now()
+		if err := s.cache.Close(t.Context()); err != nil || time.Since(start) > 0 {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
+
 // TestNotTakenBackByOne: what somebody is answered who says who he is says nothing of
 // what everybody gets, and nor does it that he gets no answer.
 func TestNotTakenBackByOne(t *testing.T) {
