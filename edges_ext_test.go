@@ -281,6 +281,21 @@ func TestReloadedAndNotStored(t *testing.T) {
 	}
 }
 
+// TestRefusedRefresh: a handler that refuses to refresh is not asked by every request.
+func TestRefusedRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, swr)
+		s.get()
+		s.direct(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) })
+		time.Sleep(15 * second)
+		for range 10 * 10 { // in ten seconds
+			s.want(s.get(), revalidating, "0")
+			time.Sleep(second / 10)
+		}
+		s.wantRuns(1 + 2)
+	})
+}
+
 // TestCloseOfWhatIsAhead: Close does not wait for a load that only needs to be told.
 func TestCloseOfWhatIsAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
