@@ -78,6 +78,18 @@ func TestPiecesOfWhole(t *testing.T) {
 	}
 }
 
+// RFC 9110, section 14.2: a handler need not know of ranges. Its whole answer is kept, and
+// the client gets its piece.
+func TestPiecesByTheCache(t *testing.T) {
+	b := newBook(text26)
+	b.extra = func(_ http.ResponseWriter, r *http.Request) { r.Header.Del("Range") }
+	s, piece := shelf(t, b, freshet.Rule{})
+	if r := piece("0-2", stored, text26[:3]); r.Status != 206 || r.Header.Get("Content-Range") != "bytes 0-2/26" {
+		t.Errorf("%d %v", r.Status, r.Header)
+	}
+	s.wantBody(s.get("/book"), hit, text26)
+}
+
 // RFC 9111, sections 3.3 and 3.4: pieces are kept and joined until they are the whole,
 // and until then answer for what lies in them, and for nothing else.
 func TestPiecesAreJoined(t *testing.T) {

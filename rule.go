@@ -38,8 +38,9 @@ type Rule struct {
 	// hour. The handler can set another for its answer ([Control.SetTTL]).
 	TTL time.Duration
 
-	// ErrorTTL is how long answers with status 404 and 410 are kept. Default:
-	// they are not stored.
+	// ErrorTTL takes the place of TTL for statuses from 400 on: for 404 and 410, and for
+	// others that say themselves how long they are fresh. Default: they are not stored,
+	// or, with LifetimeAnswer and LifetimeHeuristic, as they say themselves.
 	ErrorTTL time.Duration
 
 	// Lifetime says how TTL and what the answer itself says of its lifetime go

@@ -31,6 +31,7 @@ f:3:49: upstreams.api.servers[3]: "ftp://h" is no server: write a scheme and a h
 		{"everything", api + "routes: [{pattern: /}]", "f:2:20: routes[0].pattern: / is everything: use the section default for it"},
 		{"bad pattern", api + "routes: [{pattern: 'GET /:id'}]\n", ""},
 		{"other router's pattern", api + "routes: [{pattern: 'GET /{id'}]\n", `f:2:20: routes[0].pattern: parsing "GET /{id": at offset 5: bad wildcard segment (must end with '}')`},
+		{"broken pattern of a write", api + "routes: [{pattern: 'PUT /{id'}]\n", `f:2:20: routes[0].pattern: parsing "PUT /{id": at offset 5: bad wildcard segment (must end with '}')`},
 		{"conflict", api + "routes: [{pattern: 'GET /a/{x}'}, {pattern: 'GET /{y}/b'}]", `f:2:45: routes[1].pattern: pattern "GET /{y}/b" conflicts with pattern "GET /a/{x}": GET /{y}/b and GET /a/{x} both match some paths, like "/a/b". But neither is more specific than the other. GET /{y}/b matches "/y/b", but GET /a/{x} doesn't. GET /a/{x} matches "/a/x", but GET /{y}/b doesn't.`},
 		{"reserved wildcard", api + "routes: [{pattern: 'GET /{uri_path...}'}]", "f:2:20: routes[0].pattern: {uri_path} is a part of the request's URI: give the wildcard another name"},
 		{"placeholder", api + "routes: [{pattern: 'GET /{id}', key: 'a:{ib}'}]", `f:2:38: routes[0].key: {ib} in "a:{ib}": the pattern "GET /{id}" has no such wildcard: correct the name, or list the query parameter in query, or give it a default as in {ib=1}`},
@@ -52,6 +53,13 @@ f:1:62: upstreams.a.retry_on[0]: 404 is none of 500, 502, 503, 504
 f:1:76: upstreams.a.health.path: "" is no path: it begins with a slash
 f:1:98: upstreams.a.timeouts.stall: -1s is too short: use a millisecond at least`},
 		{"certificates", "upstreams: {a: {servers: [https://h], tls: {ca: /nowhere}}}", "f:1:49: upstreams.a.tls.ca: open /nowhere: no such file or directory"},
+		{"callers that nobody is", api + "default: {caller: {header: X Y}}\nroutes: [{pattern: /a, caller: {cookie: a;b}}, {pattern: /b, caller: {header: host}}]", `f:2:19: default.caller: "X Y" is not the name of a header field or a cookie
+f:3:32: routes[0].caller: "a;b" is not the name of a header field or a cookie
+f:3:70: routes[1].caller: "host" is not the name of a header field or a cookie`},
+		{"hosts that nobody asks for", api + "routes: [{pattern: GET A.com/x}, {pattern: 'a.com:80/x'}, {pattern: a.com./x}, {pattern: a.com/x}]", `f:2:20: routes[0].pattern: no request has the host "A.com": write it in lower case, without a port or a dot at its end
+f:2:44: routes[1].pattern: no request has the host "a.com:80": write it in lower case, without a port or a dot at its end
+f:2:69: routes[2].pattern: no request has the host "a.com.": write it in lower case, without a port or a dot at its end`},
+		{"health", "upstreams: {a: {servers: [http://h], health: {path: /%zz}}}", `f:1:53: upstreams.a.health.path: "/%zz" is no path: it begins with a slash`},
 		{"empty sections", api + "default:", "f:2:9: default: it needs fields, each \"name: value\" on a line of its own; leave the field out for its default"},
 	}
 	for _, tt := range tests {

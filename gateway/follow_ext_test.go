@@ -122,6 +122,7 @@ func TestFollowUnderLoad(t *testing.T) {
 // TestBadFile: a file with mistakes is refused, and told; the old one stays until a
 // good one comes, which is noticed without a signal.
 func TestBadFile(t *testing.T) {
+	t.Parallel()
 	one, two := server(t, text("one")), server(t, text("two"))
 	s := standOn(t, one, plain)
 	path, again := s.follow(strings.ReplaceAll(plain, "UPSTREAM", one))
@@ -162,6 +163,7 @@ func TestWhatNeedsANewStart(t *testing.T) {
 // TestCertificateIsReplaced in use: without a signal, without dropping a connection,
 // and not by one that cannot be used. It is spoken HTTP/2.
 func TestCertificateIsReplaced(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "cert"), filepath.Join(dir, "key")
 	certtest.Write(t, cert, key, certtest.Options{Serial: 1})
@@ -204,6 +206,7 @@ func TestCertificateIsReplaced(t *testing.T) {
 
 // TestLogIsOpenedAnew at a signal, as those who rename logs expect.
 func TestLogIsOpenedAnew(t *testing.T) {
+	t.Parallel()
 	log := filepath.Join(t.TempDir(), "access.log")
 	up := server(t, text("ok"))
 	file := strings.ReplaceAll(plain, "UPSTREAM", up) + "log: {access: common, file: " + log + "}\n"
@@ -226,6 +229,7 @@ func TestLogIsOpenedAnew(t *testing.T) {
 // TestLineOfALongRequest: a request that began under one log and ends under another is
 // in the other.
 func TestLineOfALongRequest(t *testing.T) {
+	t.Parallel()
 	up := newGate()
 	url := server(t, up)
 	file := strings.ReplaceAll(plain, "UPSTREAM", url) + "log: {access: common, file: " + filepath.Join(t.TempDir(), "access.log") + "}\n"
@@ -247,6 +251,7 @@ func TestLineOfALongRequest(t *testing.T) {
 // TestReloadIsWhole: of a configuration that the gateway refuses, the front takes
 // nothing either.
 func TestReloadIsWhole(t *testing.T) {
+	t.Parallel()
 	log := filepath.Join(t.TempDir(), "access.log")
 	s := stand(t, text("ok"), plain+"log: {access: common, file: "+log+"}\n")
 	s.gateway.Close() // it then refuses every other

@@ -24,6 +24,7 @@ func drained(w http.ResponseWriter, r *http.Request) {
 // TestLimits: what is larger than the limit is refused without asking anybody, what is
 // not passes.
 func TestLimits(t *testing.T) {
+	t.Parallel()
 	var seen journal
 	up := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen.add("%s", r.URL.Path)
@@ -96,6 +97,7 @@ func TestTooManyConnections(t *testing.T) {
 // TestSlowClients: each way to keep a connection busy with next to nothing ends, all
 // at the same time. Who is meant to be in time has long enough on a busy machine.
 func TestSlowClients(t *testing.T) {
+	t.Parallel()
 	s := stand(t, http.HandlerFunc(drained), plain+"timeouts: {header: 1s, body: 1s, idle: 1s, write: 1s}\n")
 	const post = "POST / HTTP/1.1\r\nHost: h\r\n"
 	tests := []struct {
@@ -196,13 +198,12 @@ func TestReaderWhoStops(t *testing.T) {
 func TestPausesAreNoFault(t *testing.T) {
 	const longer = 750 * time.Millisecond // than the time-outs
 	up := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(longer)
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Content-Type", "text/event-stream")
 		for range 2 {
+			time.Sleep(longer)
 			_, _ = io.WriteString(w, "data: x\n\n")
 			_ = http.NewResponseController(w).Flush()
-			time.Sleep(longer)
 		}
 	})
 	for _, version := range []string{"HTTP/1.1", "HTTP/2"} {

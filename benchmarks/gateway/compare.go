@@ -54,7 +54,7 @@ type subject struct {
 	server *process
 	load   *measure.Child
 	origin *measure.Child
-	ran    int // how often the origin has, once the cache is filled
+	ran    int // how often the origin has, so far
 }
 
 // compare measures all servers in turns and returns the samples of each.
@@ -191,8 +191,8 @@ func (s *subject) stop() (err error) {
 	return err
 }
 
-// measure loads the server for d. It fails when an answer did not come from the
-// cache: the time of misses would answer another question.
+// measure loads the server for d. It fails when answers did not come from the cache:
+// the time of misses would answer another question.
 func (s *subject) measure(d time.Duration) (measure.Sample, error) {
 	before, err := s.server.used()
 	if err != nil {
@@ -210,9 +210,11 @@ func (s *subject) measure(d time.Duration) (measure.Sample, error) {
 	if err := s.origin.Ask("runs", &ran); err != nil {
 		return measure.Sample{}, err
 	}
-	if s.name != constantName && ran != s.ran {
-		return measure.Sample{}, fmt.Errorf("%s: the origin has run %d times, so not every request was a hit", s.name, ran)
+	// One in a thousand changes nothing: a store may be asked too late on a busy machine.
+	if misses := ran - s.ran; s.name != constantName && misses > 1+int(requests)/1000 {
+		return measure.Sample{}, fmt.Errorf("%s: %d of %.0f requests were no hits", s.name, misses, requests)
 	}
+	s.ran = ran
 	return measure.Sample{
 		Rate: requests / took * 1e9,
 		CPU:  float64((after - before).Microseconds()) / requests,

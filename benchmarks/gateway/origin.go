@@ -29,12 +29,17 @@ func origin(args []string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var runs atomic.Int64
+	return serve(in, out, constant(size, &runs), &runs)
+}
+
+// serve is what origins do once it is known what they answer.
+func serve(in io.Reader, out io.Writer, h http.Handler, runs *atomic.Int64) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	var runs atomic.Int64
-	server := &http.Server{Handler: constant(size, &runs)}
+	server := &http.Server{Handler: h}
 	go server.Serve(listener)
 	defer server.Close()
 	return measure.Answer(in, out, listener.Addr().String(), func(string) (string, error) {

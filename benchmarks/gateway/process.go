@@ -118,6 +118,18 @@ func (p *process) used() (time.Duration, error) {
 	return sum, nil
 }
 
+// memory returns the most bytes that the process has had in memory.
+func (p *process) memory() (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	var kib int64
+	_, err = fmt.Sscanf(rest, "%d kB", &kib)
+	return kib << 10, err
+}
+
 // free returns an address on which nobody listens.
 func free() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

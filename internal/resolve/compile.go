@@ -96,7 +96,8 @@ func (c *compiler) headers() {
 
 func (c *compiler) key() {
 	if c.rule.Key == "" {
-		if c.Route.Reads() {
+		// Of a pattern that is broken nobody knows whether it reads.
+		if c.Route.Reads() && (c.Pattern == "" || c.Route.Path != "") {
 			c.fail("Key", "it is empty: every route that reads needs the template of a key")
 		}
 		return
