@@ -395,3 +395,32 @@ func TestHeadOfOne(t *testing.T) {
 	wantForm(t, do("GET", "/items/1?a=1"), "gzip", prose(2))
 	wantForm(t, do("GET", "/items/1"), "gzip", prose(4))
 }
+
+// TestRemovedIn304: what a 304 does not have, be it that the handler has taken it out of
+// what middleware had set, as http.ServeContent does, stays as it was stored.
+func TestRemovedIn304(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, freshet.Rule{TTL: 10 * second})
+		inner := s.h
+		s.h = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Language", "en")
+			inner.ServeHTTP(w, r)
+		})
+		s.direct(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Etag", `"a"`)
+			w.Header().Del("Content-Language")
+			if r.Header.Get("If-None-Match") == "" {
+				w.Header().Set("Content-Type", "text/csv")
+			}
+			http.ServeContent(w, r, "x", time.Time{}, strings.NewReader("a,b"))
+		})
+		for _, pause := range []time.Duration{0, second, 15 * second, second} {
+			time.Sleep(pause)
+			if w := s.get(); w.Header().Get("Content-Type") != "text/csv" || w.Header().Get("Content-Language") != "" {
+				t.Errorf("%v", w.Header())
+			}
+		}
+		s.wantRuns(2)
+	})
+}
