@@ -424,3 +424,28 @@ func TestRemovedIn304(t *testing.T) {
 		s.wantRuns(2)
 	})
 }
+
+// TestTagsOfPieces: a piece that another has taken the place of still shows in the header
+// of what is kept, so that its tags remain.
+func TestTagsOfPieces(t *testing.T) {
+	s := newSite(t)
+	part := func(of, tag, state, body string) {
+		t.Helper()
+		s.wantBody(s.get("/book", "Range", "bytes="+of, "X-Tag", tag), state, body)
+	}
+	s.handle("GET /book", freshet.Rule{Key: "book"}, func(w http.ResponseWriter, r *http.Request) {
+		tag := r.Header.Get("X-Tag")
+		w.Header().Set("Etag", `"a"`)
+		w.Header().Set("Content-Type", "text/plain")
+		w.Header().Set("X-Of-"+tag, tag)
+		freshet.FromContext(r.Context()).Tag(tag)
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(text26))
+	})
+	part("2-5", "one", stored, text26[2:6])
+	part("0-9", "two", stored, text26[:10])
+	part("2-3", "", hit, text26[2:4])
+	if _, err := s.cache.Invalidate(t.Context(), freshet.Tag("one")); err != nil {
+		t.Fatal(err)
+	}
+	part("2-3", "three", stored, text26[2:4])
+}
