@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/freshet-dev/freshet/internal/delivery"
+	"github.com/freshet-dev/freshet/internal/lease"
 	"github.com/freshet-dev/freshet/internal/owed"
 )
 
@@ -102,11 +103,13 @@ func (g *guard) valid(ctx context.Context, ref Ref, tags []string, stamp Stamp) 
 	return g.Limit(ctx, err) == nil && ok
 }
 
-// lease asks for a lease on ref. It returns nil where none is needed, and where
-// none is to be had.
+// lease asks for a lease on ref. It returns nil where none is to be had.
 func (g *guard) lease(ctx context.Context, ref Ref, tags []string, stamp Stamp) Lease {
-	if g.leaser == nil || g.Open() {
+	switch {
+	case g.Open():
 		return nil
+	case g.leaser == nil:
+		return lease.Sole{}
 	}
 	l, err := g.leaser.Lease(ctx, ref, tags, stamp)
 	if g.Limit(ctx, err) != nil {

@@ -15,7 +15,7 @@ type answer struct {
 	// led says that this request ran the load itself: load has dealt with it.
 	led bool
 	// hit says that the entry came from the store, loaded by another process
-	// while this request waited for it.
+	// while this request waited for it, or by a flight that has just landed.
 	hit bool
 }
 

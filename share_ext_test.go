@@ -371,6 +371,22 @@ func TestDeadlineOfAWaiter(t *testing.T) {
 	})
 }
 
+// TestFilledBeforeTheFlight: between the look-up of one request and its flight, that of
+// another has landed. Nobody loads what is there already.
+func TestFilledBeforeTheFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h slow
+		s := newFake(t)
+		c, _ := open(t, s)
+		site := routed(c.Handler(item, &h))
+		s.then("Lookup", func() { send(t.Context(), site, "GET", "/items/1") })
+		if w := send(t.Context(), site, "GET", "/items/1"); w.Body.String() != "answer" {
+			t.Errorf("answer %q", w.Body)
+		}
+		h.want(t, 1)
+	})
+}
+
 // TestFilledBeforeTheLease: between the look-up of one process and its lease,
 // another fills and releases. Nobody loads what is there already.
 func TestFilledBeforeTheLease(t *testing.T) {

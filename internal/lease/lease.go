@@ -14,6 +14,18 @@ type Lease interface {
 	Release(ctx context.Context, shared bool)
 }
 
+// Sole is the lease of a process that shares its store with no other: it holds it.
+type Sole struct{}
+
+// Held implements Lease.
+func (Sole) Held() bool { return true }
+
+// Wait implements Lease.
+func (Sole) Wait(context.Context) (bool, error) { return true, nil }
+
+// Release implements Lease.
+func (Sole) Release(context.Context, bool) {}
+
 // Source is where an answer is kept, and the leases on it. F is what a look for it
 // has found.
 type Source[F any] struct {
