@@ -82,7 +82,7 @@ func (t *table) path(r *http.Request) *refusal {
 		raw = "/" // http://host is http://host/ (RFC 9110, section 4.2.3)
 	}
 	p, err := target.ParsePath(raw)
-	if err != nil || strings.Contains(r.URL.RawQuery, "#") {
+	if err != nil || !target.ValidQuery(r.URL.RawQuery) {
 		return badTarget
 	}
 	if p.Odd {
@@ -147,7 +147,8 @@ func clean(r *http.Request) {
 			delete(r.Header, name)
 		}
 	}
-	if lines := r.Header["Upgrade"]; len(lines) != 1 || !strings.EqualFold(lines[0], "websocket") {
+	// In HTTP/1.0 the wish has to be ignored (RFC 9110, section 7.8).
+	if lines := r.Header["Upgrade"]; len(lines) != 1 || !strings.EqualFold(lines[0], "websocket") || !r.ProtoAtLeast(1, 1) {
 		delete(r.Header, "Upgrade")
 		delete(r.Header, "Http2-Settings")
 	}

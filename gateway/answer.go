@@ -43,6 +43,9 @@ func (a *answer) WriteHeader(status int) {
 		a.w.WriteHeader(status)
 		return
 	}
+	if !a.r.ProtoAtLeast(1, 1) {
+		return // to who speaks HTTP/1.0 it would be the answer (RFC 9110, section 15.2)
+	}
 	before := h.Clone()
 	add(h, a.header)
 	a.w.WriteHeader(status)

@@ -52,7 +52,9 @@ func Load(path string) (*Config, error) {
 func Read(name string, text []byte) (*Config, error) {
 	c := new(Config)
 	c.file = strict.Decode(name, text, c)
-	c.complete()
+	if !c.file.Unread() {
+		c.complete()
+	}
 	if err := c.file.Err(); err != nil {
 		return nil, err
 	}

@@ -53,6 +53,13 @@ f:1:62: upstreams.a.retry_on[0]: 404 is none of 500, 502, 503, 504
 f:1:76: upstreams.a.health.path: "" is no path: it begins with a slash
 f:1:98: upstreams.a.timeouts.stall: -1s is too short: use a millisecond at least`},
 		{"certificates", "upstreams: {a: {servers: [https://h], tls: {ca: /nowhere}}}", "f:1:49: upstreams.a.tls.ca: open /nowhere: no such file or directory"},
+		{"callers that nobody is", api + "default: {caller: {header: X Y}}\nroutes: [{pattern: /a, caller: {cookie: a;b}}, {pattern: /b, caller: {header: host}}]", `f:2:19: default.caller: "X Y" is not the name of a header field or a cookie
+f:3:32: routes[0].caller: "a;b" is not the name of a header field or a cookie
+f:3:70: routes[1].caller: "host" is not the name of a header field or a cookie`},
+		{"hosts that nobody asks for", api + "routes: [{pattern: GET A.com/x}, {pattern: 'a.com:80/x'}, {pattern: a.com./x}, {pattern: a.com/x}]", `f:2:20: routes[0].pattern: no request has the host "A.com": write it in lower case, without a port or a dot at its end
+f:2:44: routes[1].pattern: no request has the host "a.com:80": write it in lower case, without a port or a dot at its end
+f:2:69: routes[2].pattern: no request has the host "a.com.": write it in lower case, without a port or a dot at its end`},
+		{"health", "upstreams: {a: {servers: [http://h], health: {path: /%zz}}}", `f:1:53: upstreams.a.health.path: "/%zz" is no path: it begins with a slash`},
 		{"empty sections", api + "default:", "f:2:9: default: it needs fields, each \"name: value\" on a line of its own; leave the field out for its default"},
 	}
 	for _, tt := range tests {

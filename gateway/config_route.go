@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/freshet-dev/freshet/gateway/internal/target"
 )
 
 // Route says what happens to the requests that match a pattern.
@@ -82,6 +84,7 @@ func (c *Config) route(path string, r *Route) {
 	case strings.TrimSpace(r.Pattern) == "/":
 		c.file.Report(path+".pattern", errors.New("/ is everything: use the section default for it"))
 	}
+	c.patternHost(path, r.Pattern)
 	for _, name := range [...]string{schemeName, hostName, pathName, queryName} {
 		if strings.Contains(r.Pattern, "{"+name) {
 			c.file.Report(path+".pattern", fmt.Errorf("{%s} is a part of the request's URI: give the wildcard another name", name))
@@ -89,5 +92,17 @@ func (c *Config) route(path string, r *Route) {
 	}
 	if r.TTL == 0 && r.Key == "" && r.Lifetime == "" {
 		r.Lifetime = "answer"
+	}
+}
+
+// patternHost reports a host that no request has by the time that it is routed.
+func (c *Config) patternHost(path, pattern string) {
+	_, rest, stated := strings.Cut(pattern, " ")
+	if !stated {
+		rest = pattern
+	}
+	host, _, _ := strings.Cut(strings.TrimSpace(rest), "/")
+	if form, err := target.Host(host, ""); err != nil || form != host || strings.Contains(host, ":") {
+		c.file.Report(path+".pattern", fmt.Errorf("no request has the host %q: write it in lower case, without a port or a dot at its end", host))
 	}
 }

@@ -148,7 +148,7 @@ func (u *Upstream) limits(path string, report func(string, error)) {
 		}
 	}
 	if h := u.Health; h != nil {
-		if !strings.HasPrefix(h.Path, "/") {
+		if _, err := url.ParseRequestURI(h.Path); err != nil || !strings.HasPrefix(h.Path, "/") {
 			report(path+".health.path", fmt.Errorf("%q is no path: it begins with a slash", h.Path))
 		}
 		if h.Every < 10*time.Millisecond || h.Timeout < time.Millisecond {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/freshet-dev/freshet"
+	"github.com/freshet-dev/freshet/internal/rfc9111"
 )
 
 // Switch is on or off, or, as its zero value, what is the default.
@@ -98,6 +99,10 @@ type Caller struct {
 func (c *Caller) check() error {
 	if (c.Header == "") == (c.Cookie == "") {
 		return errors.New("it needs either a header or a cookie, by name")
+	}
+	if name := c.Header + c.Cookie; !rfc9111.Token(name) || strings.EqualFold(c.Header, "Host") {
+		// Nobody would ever have it: all would be taken for one.
+		return fmt.Errorf("%q is not the name of a header field or a cookie", name)
 	}
 	return nil
 }

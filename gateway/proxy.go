@@ -113,6 +113,9 @@ func protocol(major, minor int) string {
 
 // arrived completes the header of an upstream's answer.
 func (p *pool) arrived(res *http.Response) error {
+	if err := legible(res); err != nil {
+		return err
+	}
 	res.Header.Add("Via", protocol(res.ProtoMajor, res.ProtoMinor)+" "+via)
 	if res.Header["Date"] == nil {
 		// RFC 9110, section 6.6.1: who has a clock adds it.
@@ -134,6 +137,31 @@ func (p *pool) arrived(res *http.Response) error {
 	if a, ok := ctx.Value(answerKey{}).(*answer); ok {
 		a.streams = streaming(res.Header.Get("Content-Type"))
 		p.related(ctx, a.r, res)
+	}
+	return nil
+}
+
+// errIllegible says that an upstream's answer can be read in more than one way.
+var errIllegible = errors.New("the answer's status or its framing is not legible")
+
+// legible takes away the white space between a field's name and its colon, which
+// net/http reads as part of the name (RFC 9112, section 5.1): "Cache-Control : no-store"
+// would be no Cache-Control. Where the body's end depends on it, it has been read the
+// wrong way already. So is a status that has no class an error.
+func legible(res *http.Response) error {
+	if res.StatusCode < 100 {
+		return errIllegible
+	}
+	for name, lines := range res.Header {
+		if !strings.HasSuffix(name, " ") {
+			continue
+		}
+		plain := http.CanonicalHeaderKey(strings.TrimRight(name, " "))
+		if plain == "Content-Length" || plain == "Transfer-Encoding" || plain == "Connection" {
+			return errIllegible
+		}
+		delete(res.Header, name)
+		res.Header[plain] = append(res.Header[plain], lines...)
 	}
 	return nil
 }

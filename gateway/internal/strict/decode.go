@@ -20,6 +20,7 @@ func (f *File) value(n *yaml.Node, v reflect.Value, path string) {
 	if f.nodes++; f.nodes > MaxNodes {
 		if f.nodes == MaxNodes+1 {
 			f.at(n, path, fmt.Errorf("the file has more than %d values, with what its aliases stand for", MaxNodes))
+			f.unread = true
 		}
 		return
 	}

@@ -57,7 +57,7 @@ type File struct {
 	places   map[string]place
 	problems []*Problem
 	nodes    int
-	unread   bool // it is no YAML: what it says nobody knows
+	unread   bool // it is no YAML, or too much of it: what it says nobody knows
 }
 
 // Decode reads text, the contents of the file called name, into the struct that into
@@ -139,6 +139,10 @@ func within(path, outer string) bool {
 func (f *File) at(n *yaml.Node, path string, err error) {
 	f.problems = append(f.problems, &Problem{f.name, n.Line, n.Column, path, err})
 }
+
+// Unread reports whether the file could not be read to its end: what it has been
+// decoded into is then not whole.
+func (f *File) Unread() bool { return f.unread }
 
 // Err returns all problems in the order in which they stand in the file, joined,
 // each a [*Problem]; nil if there is none.

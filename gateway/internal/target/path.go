@@ -37,6 +37,13 @@ func ParsePath(raw string) (Path, error) {
 	return Path{exact, routed, odd}, nil
 }
 
+// ValidQuery reports whether a query may be forwarded as it is. Over HTTP/2 one can have
+// spaces, which would end the target in an upstream's eyes, where the key goes on. Other
+// bytes that it should not have, browsers send.
+func ValidQuery(raw string) bool {
+	return !strings.ContainsFunc(raw, func(c rune) bool { return c <= ' ' || c == 0x7f || c == '#' })
+}
+
 // simple reports whether raw is certain to be in its normal form, as nearly all are.
 func simple(raw string) bool {
 	for i := range len(raw) {

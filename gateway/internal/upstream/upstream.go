@@ -107,9 +107,9 @@ func (p *Pool) States() []State {
 // RoundTrip implements http.RoundTripper. The request's URL has the path and the
 // query that are wanted; the server's address, and the path in front, are put in.
 func (p *Pool) RoundTrip(r *http.Request) (*http.Response, error) {
-	body := &attempted{ReadCloser: r.Body}
 	var tried []*server
 	for {
+		body := &attempted{ReadCloser: r.Body}
 		s := p.pick(tried)
 		tried = append(tried, s)
 		out := s.request(r, body)
@@ -154,17 +154,15 @@ func (p *Pool) pick(tried []*server) *server {
 // is idempotent (RFC 9110, section 9.2.2), or it has not been sent at all, since there
 // was no connection. What has been read of a body is gone.
 func (p *Pool) again(r *http.Request, body *attempted, answer *http.Response, err error) bool {
-	if r.Context().Err() != nil || body.touched.Load() {
+	if r.Context().Err() != nil {
 		return false
 	}
 	var dial *net.OpError
-	if errors.As(err, &dial) && dial.Op == "dial" {
-		return true
-	}
-	if !idempotent[r.Method] || r.Header["Upgrade"] != nil {
+	unsent := errors.As(err, &dial) && dial.Op == "dial"
+	if !unsent && (!idempotent[r.Method] || r.Header["Upgrade"] != nil) {
 		return false
 	}
-	return err != nil || slices.Contains(p.settings.RetryOn, answer.StatusCode)
+	return (err != nil || slices.Contains(p.settings.RetryOn, answer.StatusCode)) && body.abandon()
 }
 
 var idempotent = map[string]bool{
@@ -182,17 +180,34 @@ func (e *BodyError) Error() string { return "reading the request's body: " + e.E
 // Unwrap returns what reading the body has ended with.
 func (e *BodyError) Unwrap() error { return e.Err }
 
-// attempted is a request's body that is not lost with the first attempt: closing is
-// left to those who have made the request.
+// attempted is a request's body as one attempt sees it. It is not lost with that:
+// closing is left to those who have made the request.
 type attempted struct {
 	io.ReadCloser
-	touched atomic.Bool
-	broken  atomic.Pointer[BodyError]
+	use    atomic.Int32
+	broken atomic.Pointer[BodyError]
 }
+
+// What has become of an attempt's body.
+const (
+	untouched int32 = iota
+	touched
+	abandoned
+)
+
+// errAbandoned is what an attempt is told that has been given up.
+var errAbandoned = errors.New("the request is being tried elsewhere")
+
+// abandon keeps the body for another attempt. It reports false if some of it may have
+// been read. A transport may come to read it after it has answered, which would take
+// the beginning away from the attempt that follows.
+func (a *attempted) abandon() bool { return a.use.CompareAndSwap(untouched, abandoned) }
 
 // Read implements io.Reader.
 func (a *attempted) Read(b []byte) (int, error) {
-	a.touched.Store(true)
+	if !a.use.CompareAndSwap(untouched, touched) && a.use.Load() == abandoned {
+		return 0, errAbandoned
+	}
 	n, err := a.ReadCloser.Read(b)
 	if err != nil && err != io.EOF {
 		a.broken.Store(&BodyError{err})
