@@ -113,8 +113,8 @@ func (c *Cache) Close(ctx context.Context) error {
 		return nil
 	}
 	c.auditor.Close()
-	c.ahead.Close()
 	c.runs.Close()
+	c.ahead.Close() // whose loads are runs
 	return c.guard.close(ctx)
 }
 

@@ -260,6 +260,58 @@ func TestTakenBack(t *testing.T) {
 	}
 }
 
+// TestReloadedAndNotStored: what a reload has shown to be overtaken is not served after
+// it, though the new answer cannot be stored.
+func TestReloadedAndNotStored(t *testing.T) {
+	for name, act := range map[string]http.HandlerFunc{
+		"stale":   func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Cache-Control", "max-age=0") },
+		"flushed": func(w http.ResponseWriter, _ *http.Request) { _ = http.NewResponseController(w).Flush() },
+		"large":   func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("1", 100)) },
+		"trailer": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Trailer", "X-A") },
+	} {
+		s := newStage(t, freshet.Rule{MaxBody: 99})
+		s.get()
+		s.direct(act)
+		s.get("Cache-Control", "no-cache")
+		s.version.Add(1)
+		s.direct(nil)
+		if w := s.get(); w.Body.String() != "1" {
+			t.Errorf("%s: %q %v", name, w.Body, w.Header())
+		}
+	}
+}
+
+// TestRefusedRefresh: a handler that refuses to refresh is not asked by every request.
+func TestRefusedRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, swr)
+		s.get()
+		s.direct(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) })
+		time.Sleep(15 * second)
+		for range 10 * 10 { // in ten seconds
+			s.want(s.get(), revalidating, "0")
+			time.Sleep(second / 10)
+		}
+		s.wantRuns(1 + 2)
+	})
+}
+
+// TestCloseOfWhatIsAhead: Close does not wait for a load that only needs to be told.
+func TestCloseOfWhatIsAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, freshet.Rule{TTL: minute, RefreshAhead: 10 * second})
+		s.get()
+		s.get()
+		s.direct(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		time.Sleep(55 * second)
+		s.wantRuns(2)
+		start := time.Now()
+		if err := s.cache.Close(t.Context()); err != nil || time.Since(start) > 0 {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
+
 // TestNotTakenBackByOne: what somebody is answered who says who he is says nothing of
 // what everybody gets, and nor does it that he gets no answer.
 func TestNotTakenBackByOne(t *testing.T) {
@@ -342,4 +394,58 @@ func TestHeadOfOne(t *testing.T) {
 	do("HEAD", "/items/1", "Cache-Control", "no-cache")
 	wantForm(t, do("GET", "/items/1?a=1"), "gzip", prose(2))
 	wantForm(t, do("GET", "/items/1"), "gzip", prose(4))
+}
+
+// TestRemovedIn304: what a 304 does not have, be it that the handler has taken it out of
+// what middleware had set, as http.ServeContent does, stays as it was stored.
+func TestRemovedIn304(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, freshet.Rule{TTL: 10 * second})
+		inner := s.h
+		s.h = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Language", "en")
+			inner.ServeHTTP(w, r)
+		})
+		s.direct(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Etag", `"a"`)
+			w.Header().Del("Content-Language")
+			if r.Header.Get("If-None-Match") == "" {
+				w.Header().Set("Content-Type", "text/csv")
+			}
+			http.ServeContent(w, r, "x", time.Time{}, strings.NewReader("a,b"))
+		})
+		for _, pause := range []time.Duration{0, second, 15 * second, second} {
+			time.Sleep(pause)
+			if w := s.get(); w.Header().Get("Content-Type") != "text/csv" || w.Header().Get("Content-Language") != "" {
+				t.Errorf("%v", w.Header())
+			}
+		}
+		s.wantRuns(2)
+	})
+}
+
+// TestTagsOfPieces: a piece that another has taken the place of still shows in the header
+// of what is kept, so that its tags remain.
+func TestTagsOfPieces(t *testing.T) {
+	s := newSite(t)
+	part := func(of, tag, state, body string) {
+		t.Helper()
+		s.wantBody(s.get("/book", "Range", "bytes="+of, "X-Tag", tag), state, body)
+	}
+	s.handle("GET /book", freshet.Rule{Key: "book"}, func(w http.ResponseWriter, r *http.Request) {
+		tag := r.Header.Get("X-Tag")
+		w.Header().Set("Etag", `"a"`)
+		w.Header().Set("Content-Type", "text/plain")
+		w.Header().Set("X-Of-"+tag, tag)
+		freshet.FromContext(r.Context()).Tag(tag)
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(text26))
+	})
+	part("2-5", "one", stored, text26[2:6])
+	part("0-9", "two", stored, text26[:10])
+	part("2-3", "", hit, text26[2:4])
+	if _, err := s.cache.Invalidate(t.Context(), freshet.Tag("one")); err != nil {
+		t.Fatal(err)
+	}
+	part("2-3", "three", stored, text26[2:4])
 }

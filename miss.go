@@ -182,16 +182,18 @@ func (l *load) unfit(why string) {
 	}
 }
 
-// takesBack reports whether an answer that is not stored, for the reason why, says that
-// what has been stored before is not for others any more, or is gone. An error says
+// takesBack reports whether an answer that is not stored, for the reason why, stands in
+// the place of what has been stored before, or says that it is gone. An error does
 // neither.
 func takesBack(status int, why string) bool {
 	switch why {
-	case "no-store", "private", "set-cookie", "vary":
-		return status < 400
+	case "no-store", "private", "set-cookie", "vary", "lifetime", "stale", "streamed", "trailer":
+		return status < 400 || gone(status)
 	}
-	return status == http.StatusNotFound || status == http.StatusGone
+	return gone(status)
 }
+
+func gone(status int) bool { return status == http.StatusNotFound || status == http.StatusGone }
 
 // make stores a captured answer, and returns its entry, nil if it may not be shared.
 func (l *load) make(ctx context.Context) *Entry {

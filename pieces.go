@@ -50,7 +50,7 @@ func (l *load) assemble(e *Entry) bool {
 		kept = new(l.part.piece())
 	}
 	p, ok := rfc9111.Assemble(kept, e.piece(), e.Loaded)
-	if len(p.Body) > len(e.Body) {
+	if l.part != nil { // of which at least fields may remain
 		e.Tags = l.part.Tags
 	}
 	e.Status, e.Header, e.Body = p.Status, p.Header, p.Body

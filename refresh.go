@@ -37,8 +37,8 @@ func (v *visit) refresh(front http.Header) {
 // reload returns what refresh runs, nil if it is not to be.
 func (v *visit) reload(front http.Header) (run func()) {
 	c := v.route.cache
-	if c.memo.Has(v.identity, memo.Failing) {
-		return nil
+	if c.memo.Has(v.identity, memo.Failing) || c.memo.Has(v.identity, memo.Uncacheable) {
+		return nil // it would be the same for every request
 	}
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(v.r.Context()))
 	end, ok := c.runs.Begin(v.identity, cancel)

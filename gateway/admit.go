@@ -129,7 +129,7 @@ func hop(r *http.Request) bool {
 // in everybody's name. The X-Forwarded- fields are replaced as a whole.
 var unkeyed = [...]string{
 	"X-Original-Url", "X-Original-Uri", "X-Rewrite-Url", "X-Original-Host", "X-Original-Method",
-	"X-Host", "X-Http-Host-Override", "X-Url-Scheme", "X-Scheme", "Front-End-Https", "Proxy",
+	"X-Host", "X-Http-Host-Override", "X-Url-Scheme", "X-Scheme", "X-Script-Name", "Front-End-Https", "Proxy",
 }
 
 // overriding are fields that make some servers run another method than the request's.
@@ -165,12 +165,13 @@ func clean(r *http.Request) {
 // endToEnd takes out of the header what is said to be for this connection only (RFC
 // 9110, section 7.6.1). Otherwise it would be in the key, and not reach the upstream: one
 // client could have everybody who sends such a field get the answer to a request without
-// it. What an upgrade needs is forwarded by intent.
+// it. What an upgrade needs is forwarded by intent, and the request's name is the
+// gateway's: no client takes its request out of the logs.
 func endToEnd(h http.Header) {
 	for _, line := range h["Connection"] {
 		for name := range strings.SplitSeq(line, ",") {
 			name = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))
-			if name != "Upgrade" && name != "Te" && name != "Connection" {
+			if name != "Upgrade" && name != "Te" && name != "Connection" && name != idField {
 				delete(h, name)
 			}
 		}

@@ -43,7 +43,7 @@ origins: ["http://h.com"]`,
 		for _, field := range []string{
 			"X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Scheme", "X-Forwarded-Server", "X-Forwarded-Prefix",
 			"X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Original-URL", "X-Rewrite-URL", "X-Original-Host", "X-Host",
-			"X-HTTP-Host-Override", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "Proxy",
+			"X-HTTP-Host-Override", "X-Script-Name", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "Proxy",
 			"Freshet-Path", "Freshet-path", "X_Forwarded_Host", "X_Original_URL", "Accept_Language",
 		} {
 			t.Run(name+"/"+field, func(t *testing.T) {

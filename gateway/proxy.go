@@ -92,7 +92,7 @@ func (p *pool) rewrite(pr *httputil.ProxyRequest) {
 	if p.config.Host != "" {
 		out.Host = p.config.Host
 	}
-	for _, name := range [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", protoField} {
+	for _, name := range [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", protoField, idField} {
 		if lines := in.Header[name]; lines != nil {
 			out.Header[name] = lines
 		}

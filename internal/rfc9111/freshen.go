@@ -37,7 +37,8 @@ func Freshen(stored, update []Field, received time.Time) []Field {
 	drop := map[string]bool{"Age": true, "Date": true}
 	var kept []Field
 	for _, f := range update {
-		if name := bare(f.Name); !describesBody(name) {
+		// What is taken out of a 304 is not there, which says nothing.
+		if name := bare(f.Name); !describesBody(name) && f.Name[0] != '<' {
 			drop[name] = true
 			kept = append(kept, f)
 		}

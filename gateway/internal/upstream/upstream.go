@@ -62,7 +62,7 @@ type Pool struct {
 func New(s Settings) *Pool {
 	p := &Pool{settings: s}
 	p.transport = &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: s.Connect, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:         dial(&net.Dialer{Timeout: s.Connect, KeepAlive: 30 * time.Second}),
 		TLSHandshakeTimeout: s.Connect,
 		TLSClientConfig:     s.TLS,
 		Protocols:           s.Protocols,
@@ -113,7 +113,7 @@ func (p *Pool) RoundTrip(r *http.Request) (*http.Response, error) {
 		s := p.pick(tried)
 		tried = append(tried, s)
 		out := s.request(r, body)
-		answer, err := p.transport.RoundTrip(out)
+		answer, err := p.roundTrip(out)
 		if broken := body.broken.Load(); err != nil && broken != nil {
 			return nil, broken
 		}
