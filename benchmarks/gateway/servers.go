@@ -117,7 +117,9 @@ func varnish(b *bench, addr, dir string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	return exec.Command(path, "-F", "-n", filepath.Join(dir, "varnish"), "-a", addr, "-b", b.origin, "-s", "malloc,64m"), nil
+	return exec.Command(path, "-F", "-n", filepath.Join(dir, "varnish"), "-a", addr, "-b", b.origin, "-s", "malloc,64m",
+		// Between two windows the others have theirs.
+		"-p", "timeout_idle=3600"), nil
 }
 
 // errMissing says that a server is not installed.
