@@ -57,19 +57,7 @@ func (p plan) compare(redis *redistest.Server, body, connections int) (rows map[
 			return nil, err
 		}
 	}
-	rows = make(map[string][]measure.Sample)
-	for round := range p.rounds {
-		for i := range subjects {
-			// The order rotates, so that nobody always comes after the heaviest.
-			s := subjects[(round+i)%len(subjects)]
-			measured, err := s.measure(p.window)
-			if err != nil {
-				return nil, err
-			}
-			rows[s.variant] = append(rows[s.variant], measured)
-		}
-	}
-	return rows, nil
+	return measure.Turns(variants, p.rounds, func(i int) (measure.Sample, error) { return subjects[i].measure(p.window) })
 }
 
 // subject is a variant under measurement: a process that serves it and one that

@@ -14,8 +14,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/freshet-dev/freshet/benchmarks/internal/measure"
@@ -71,27 +69,14 @@ func parsePlan(args []string) (plan, error) {
 	}
 	p := plan{window: time.Duration(*seconds * float64(time.Second)), rounds: *rounds}
 	var err error
-	if p.connections, err = numbers("connections", *connections); err != nil {
+	if p.connections, err = measure.Numbers("connections", *connections); err != nil {
 		return plan{}, err
 	}
-	if p.bodies, err = numbers("bodies", *bodies); err != nil {
+	if p.bodies, err = measure.Numbers("bodies", *bodies); err != nil {
 		return plan{}, err
 	}
 	if flags.NArg() > 0 || p.window <= 0 || p.rounds < 1 {
 		return plan{}, errors.New("arguments are flags only, -seconds and -rounds are positive")
 	}
 	return p, nil
-}
-
-// numbers reads a comma-separated list of positive numbers.
-func numbers(name, list string) ([]int, error) {
-	var all []int
-	for field := range strings.SplitSeq(list, ",") {
-		n, err := strconv.Atoi(field)
-		if err != nil || n < 1 {
-			return nil, fmt.Errorf("-%s: %q is not a positive number", name, field)
-		}
-		all = append(all, n)
-	}
-	return all, nil
 }

@@ -63,6 +63,7 @@ func (p plan) compare(out io.Writer, b *bench, body, connections int) (rows map[
 		return nil, err
 	}
 	var subjects []*subject
+	var names []string
 	defer func() {
 		for _, s := range subjects {
 			err = errors.Join(err, s.stop())
@@ -77,25 +78,13 @@ func (p plan) compare(out io.Writer, b *bench, body, connections int) (rows map[
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", server.name, err)
 		}
-		subjects = append(subjects, s)
+		subjects, names = append(subjects, s), append(names, s.name)
 		// Not counted: pools fill, buffers grow.
 		if _, err := s.measure(p.window / 2); err != nil {
 			return nil, err
 		}
 	}
-	rows = make(map[string][]measure.Sample)
-	for round := range p.rounds {
-		for i := range subjects {
-			// The order rotates, so that nobody always comes after the heaviest.
-			s := subjects[(round+i)%len(subjects)]
-			sample, err := s.measure(p.window)
-			if err != nil {
-				return nil, err
-			}
-			rows[s.name] = append(rows[s.name], sample)
-		}
-	}
-	return rows, nil
+	return measure.Turns(names, p.rounds, func(i int) (measure.Sample, error) { return subjects[i].measure(p.window) })
 }
 
 // subject starts the server, before an origin of its own, fills its cache, and

@@ -18,8 +18,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/freshet-dev/freshet/benchmarks/internal/measure"
@@ -93,19 +91,7 @@ func parsePlan(args []string) (plan, error) {
 		return plan{}, errors.New("arguments are flags only, -seconds and -rounds are positive")
 	}
 	var err, bad error
-	p.connections, err = numbers("connections", *connections)
-	p.bodies, bad = numbers("bodies", *bodies)
+	p.connections, err = measure.Numbers("connections", *connections)
+	p.bodies, bad = measure.Numbers("bodies", *bodies)
 	return p, errors.Join(err, bad)
-}
-
-// numbers reads a comma-separated list of positive numbers.
-func numbers(name, list string) (all []int, err error) {
-	for field := range strings.SplitSeq(list, ",") {
-		n, err := strconv.Atoi(field)
-		if err != nil || n < 1 {
-			return nil, fmt.Errorf("-%s: %q is not a positive number", name, field)
-		}
-		all = append(all, n)
-	}
-	return all, nil
 }

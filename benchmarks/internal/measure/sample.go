@@ -1,8 +1,10 @@
 package measure
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Sample is what was measured of a variant in one window.
@@ -50,4 +52,34 @@ func Ratio(with, without []Sample, of func(Sample) float64) string {
 func middle(values []float64) float64 {
 	slices.Sort(values)
 	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
+}
+
+// Turns measures subjects in rounds, by their index in names, and returns the samples
+// of each by its name. The order rotates, so that nobody always comes after the
+// heaviest.
+func Turns(names []string, rounds int, measure func(i int) (Sample, error)) (map[string][]Sample, error) {
+	rows := make(map[string][]Sample)
+	for round := range rounds {
+		for turn := range names {
+			i := (round + turn) % len(names)
+			s, err := measure(i)
+			if err != nil {
+				return nil, err
+			}
+			rows[names[i]] = append(rows[names[i]], s)
+		}
+	}
+	return rows, nil
+}
+
+// Numbers reads the comma-separated list of positive numbers that the flag name has.
+func Numbers(name, list string) (all []int, err error) {
+	for field := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(field)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("-%s: %q is not a positive number", name, field)
+		}
+		all = append(all, n)
+	}
+	return all, nil
 }
