@@ -72,7 +72,7 @@ func run(h http.Handler, r *http.Request, header http.Header, limit int64) (a ca
 			a, ok = capture.Answer{}, false
 		}
 	}()
-	out := capture.New(nowhere(header.Clone()), limit, func() {})
+	out := capture.New(capture.Nowhere(header), limit, func() {})
 	h.ServeHTTP(out, r)
 	out.Settle()
 	if !out.Whole() || out.Status >= http.StatusInternalServerError || r.Context().Err() != nil {
@@ -95,10 +95,3 @@ func again(ctx context.Context, r *http.Request) *http.Request {
 	}
 	return r
 }
-
-// nowhere is the http.ResponseWriter of a client that is not there.
-type nowhere http.Header
-
-func (n nowhere) Header() http.Header         { return http.Header(n) }
-func (n nowhere) Write(p []byte) (int, error) { return len(p), nil }
-func (n nowhere) WriteHeader(int)             {}
